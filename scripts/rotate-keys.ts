@@ -32,7 +32,11 @@ import {
   renewSealed,
   type Unreadable,
 } from '../apps/server/src/store/key-rotation.ts'
-import { checkMasterKeys, hasMasterKeys } from '../apps/server/src/store/master-keys.ts'
+import {
+  checkMasterKeys,
+  hasMasterKeys,
+  markReplaced,
+} from '../apps/server/src/store/master-keys.ts'
 import { migrate } from '../apps/server/src/store/migrate.ts'
 import { DatabaseUnusableError } from '../apps/server/src/store/unusable.ts'
 
@@ -155,6 +159,7 @@ async function renew(db: Database, keys: string[]): Promise<Rotation> {
   const current = masterKeyId(keys[0]!)
   say(`Under ${current}: ${settled}. Wrapped again: ${renewed}. Unreadable: ${unreadable.length}.`)
   list(unreadable)
+  if (exitCodeOf(rotation) === 0) await markReplaced(db, current)
   if (!complete) say(`Other nodes still seal with another key: give all nodes ${current} first.`)
   return rotation
 }

@@ -4,7 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { copyDataDir } from '../apps/server/test/data-dir.ts'
+import { copyDataDir } from '../apps/server/test/processes/data-dir.ts'
 import { type Call, caller, masterKey, testSettings } from '../apps/server/test/server.ts'
 
 const main = fileURLToPath(new URL('../apps/server/start.js', import.meta.url))
@@ -123,7 +123,7 @@ export async function temporaryFolder(t: { after: (work: () => Promise<void>) =>
   const first: (() => Promise<unknown>)[] = []
   t.after(async () => {
     for (const work of first.reverse()) await work()
-    await rm(folder, { recursive: true, force: true })
+    await rm(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 })
   })
   return { folder, before: (work: () => Promise<unknown>) => first.push(work) }
 }

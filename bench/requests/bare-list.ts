@@ -6,7 +6,11 @@
 import http from 'node:http'
 import { createPool } from '../../apps/server/src/store/database.ts'
 import { isPinnedBy } from '../../apps/server/src/store/sessions/pins.ts'
-import { columns, present, type SessionRow } from '../../apps/server/src/store/sessions/sessions.ts'
+import {
+  columns,
+  type SessionRow,
+  toSession,
+} from '../../apps/server/src/store/sessions/sessions.ts'
 
 const { DATABASE_URL: url, PORT, ORG_ID } = process.env
 const pool = createPool({ url: url!, max: 8, onError() {} })
@@ -23,7 +27,7 @@ type Row = SessionRow & { total: number }
 
 const server = http.createServer(async (_request, response) => {
   const { rows } = await pool.query<Row>({ ...page, values: [ORG_ID, null] })
-  const body = { data: rows.map(present), total: rows[0]?.total ?? 0, offset: 0, limit }
+  const body = { data: rows.map(toSession), total: rows[0]?.total ?? 0, offset: 0, limit }
   const text = JSON.stringify(body)
   const headers = {
     'content-type': 'application/json; charset=utf-8',

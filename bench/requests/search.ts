@@ -88,13 +88,24 @@ async function addSmall(client: pg.Client) {
   )
 }
 
+function drawVector(mark: string): string {
+  const words = drawWords()
+  return tsvectorOf(
+    mark,
+    Map.groupBy(
+      Array.from(words, (_, at) => at + 1),
+      (at) => words[at - 1]!,
+    ),
+  )
+}
+
 async function addWords(client: pg.Client, count: number) {
   await client.query('drop index search_words_by_word')
   await client.query('alter table search_words disable trigger all')
   const marks = { large: markOf(organizationId), small: markOf(smallOrganization) }
   for (let from = 1; from <= count; from += atOnce) {
     const vectors = Array.from({ length: Math.min(atOnce, count - from + 1) }, () =>
-      tsvectorOf(marks.large, drawWords(), 1),
+      drawVector(marks.large),
     )
     await client.query(
       `insert into search_words (org_id, session_id, created_at, part, from_sequence, to_sequence, words)
@@ -104,7 +115,7 @@ async function addWords(client: pg.Client, count: number) {
     )
     if (from % 100_000 === 1) progress(`words of ${from.toLocaleString('en')} sessions`)
   }
-  const small = Array.from({ length: smallCount }, () => tsvectorOf(marks.small, drawWords(), 1))
+  const small = Array.from({ length: smallCount }, () => drawVector(marks.small))
   await client.query(
     `insert into search_words (org_id, session_id, created_at, part, from_sequence, to_sequence, words)
      select $1, 'session_small' || ord, now(), 1, 1, 1, w::tsvector from unnest($2::text[]) with ordinality as u(w, ord)`,

@@ -12,10 +12,11 @@ import { migrateQueue } from '../../apps/server/src/runtime/queue.ts'
 import { createPool, openDatabase } from '../../apps/server/src/store/database.ts'
 import { migrate } from '../../apps/server/src/store/migrate.ts'
 import { seed } from '../../apps/server/src/store/models/seeds.ts'
+import type { NewEvent } from '../../apps/server/src/store/sessions/log-sql.ts'
 import { acceptMessage } from '../../apps/server/src/store/sessions/messages.ts'
 import { createSession } from '../../apps/server/src/store/sessions/sessions.ts'
 import { appendToTurn } from '../../apps/server/src/store/sessions/turn-appends.ts'
-import type { NewEvent, TurnRun } from '../../apps/server/src/store/sessions/turns.ts'
+import type { TurnRun } from '../../apps/server/src/store/sessions/turns.ts'
 import type { RecordedTurn } from './recorded-turn.ts'
 
 const { DATABASE_URL, PORT, TURN } = process.env

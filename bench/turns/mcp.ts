@@ -1,5 +1,5 @@
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client'
-import { startEverything } from '../../apps/server/test/mcp.ts'
+import { startEverything } from '../../apps/server/test/remotes/mcp.ts'
 import { call, openClient } from '../core/client.ts'
 import {
   median,

@@ -3,9 +3,9 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { expectStatus } from '../../apps/server/test/access.ts'
 import { createSession } from '../../apps/server/test/session.ts'
-import { bodies } from './bodies.ts'
-import { fill, operationsOf, unlimited } from './operations.ts'
-import { startWithUsers } from './product.ts'
+import { bodies } from './operations/bodies.ts'
+import { fill, operationsOf, unlimited } from './operations/operations.ts'
+import { startWithUsers } from './operations/product.ts'
 
 test('refuses users of the product what needs an account', async (t) => {
   const { server, as } = await startWithUsers(t, { s1: { user: 'ada', role: 'owner' } })
@@ -74,7 +74,8 @@ test('answers every operation of users without an account', async (t) => {
     if (isOfChannel) continue
     for (const secret of ['viewer', 'owner']) {
       const answer = await as(secret)(method, fill(path, things), bodies[id]?.(things))
-      assert.ok(answer.status < 500, `${id}: ${JSON.stringify(answer.body)}`)
+      const isAnswered = answer.status < 500 || answer.body.code === 'grep_busy'
+      assert.ok(isAnswered, `${id}: ${JSON.stringify(answer.body)}`)
       assert.notEqual(answer.status, 401, id)
     }
   }

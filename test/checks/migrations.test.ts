@@ -36,6 +36,23 @@ test('migrations have consecutive, unique numbers', () => {
   )
 })
 
+/** They hold the table while they update its rows. */
+const updatingSessions = [
+  '0033_session_keys.sql',
+  '0059_budget_reservations.sql',
+  '0074_charges_in_shards.sql',
+]
+
+test('no later migration updates sessions while its change of the table blocks them', () => {
+  const found = migrations.filter(
+    ({ text }) => /^alter table sessions\b/m.test(text) && /^update sessions\b/m.test(text),
+  )
+  assert.deepEqual(
+    found.map(({ name }) => name),
+    updatingSessions,
+  )
+})
+
 test('an index on an existing table is built concurrently, in its own file', () => {
   for (const { name, text } of migrations) {
     if (name.slice(0, 4) <= lastOfFirstRelease) continue

@@ -7,7 +7,7 @@ import {
   type Received,
   startReceiver,
   startWithWebhooks,
-} from '../../apps/server/test/receiver.ts'
+} from '../../apps/server/test/remotes/receiver.ts'
 import { converse, createSession } from '../../apps/server/test/session.ts'
 
 /** Programs that verify a request with several libraries. */

@@ -5,7 +5,7 @@ import { createAlert, evaluated, firingsOf, untilState } from '../../apps/server
 import { queryRows, runSql } from '../../apps/server/test/database.ts'
 import { startServer } from '../../apps/server/test/server.ts'
 import { createAgent, createSession, post, scripted } from '../../apps/server/test/session.ts'
-import { unlimited } from '../access/operations.ts'
+import { unlimited } from '../access/operations/operations.ts'
 
 const rules = [
   { metric: 'failed_turns', threshold: 1 },

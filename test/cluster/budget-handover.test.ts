@@ -4,7 +4,14 @@ import { type TestContext, test } from 'node:test'
 import type { LedgerEntry } from '@outlast/contract'
 import { addBudget, assertSettled } from '../../apps/server/test/budgets.ts'
 import { createTestDatabase, queryRows } from '../../apps/server/test/database.ts'
-import { startServer } from '../../apps/server/test/server.ts'
+import {
+  addVendorModel,
+  beginStream,
+  sendDelta,
+  startVendor,
+  type VendorAnswer,
+} from '../../apps/server/test/remotes/vendor.ts'
+import { insistent, startServer } from '../../apps/server/test/server.ts'
 import {
   createSession,
   dataOf,
@@ -14,15 +21,9 @@ import {
   typesOf,
 } from '../../apps/server/test/session.ts'
 import { follow } from '../../apps/server/test/stream.ts'
-import {
-  addVendorModel,
-  beginStream,
-  sendDelta,
-  startVendor,
-  type VendorAnswer,
-} from '../../apps/server/test/vendor.ts'
 import { eventually } from '../../apps/server/test/waiting.ts'
 import { auditLog } from '../crash/audit.ts'
+import { followSoon } from '../crash/scenario.ts'
 import { type Fault, startPostgresProxy } from '../postgres-proxy.ts'
 
 const text = 'word '.repeat(8_000)
@@ -45,11 +46,12 @@ async function stage(t: TestContext, { first = withoutEnd, fault = () => undefin
   const databaseUrl = await createTestDatabase(t)
   const proxy = await startPostgresProxy(databaseUrl, { onStatement: fault })
   t.after(proxy.close)
-  const one = await startServer(t, { databaseUrl: proxy.url, env: { SHUTDOWN_GRACE_MS: '0' } })
+  const plain = await startServer(t, { databaseUrl: proxy.url, env: { SHUTDOWN_GRACE_MS: '0' } })
+  const one = { ...plain, call: insistent(plain.call) }
   await addVendorModel(one, vendor)
   const budget = await addBudget({ databaseUrl }, { limit: 1_000_000, soft_limit: 5_000 })
   const { id } = await createSession(one)
-  const stream = await follow(t, one.url, { sessionId: id })
+  const stream = await followSoon(t, one, id)
   await post(one, id, 'Write.')
   // The first node has the turn before there is another one.
   await eventually(async () => vendor.requests.length > 0)
@@ -121,6 +123,7 @@ async function stopThroughLoss(t: TestContext, lost: string) {
     await scene.one.stop()
     assert.ok(isLost)
     if (performance.now() - begun < partingMs) return scene
+    await scene.two.stop()
   }
 }
 

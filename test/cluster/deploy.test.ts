@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict'
 import test, { type TestContext } from 'node:test'
-import pg from 'pg'
 import { builtins } from '../../apps/server/src/capabilities/index.ts'
-import { createTestDatabase } from '../../apps/server/test/database.ts'
+import { connectTo, createTestDatabase } from '../../apps/server/test/database.ts'
 import { startServer } from '../../apps/server/test/server.ts'
 import {
   converse,
@@ -98,10 +97,7 @@ test('a message with settings for its turn has a shape that nodes of 0.1 do not 
 test('an unknown event type leaves the turn unchanged for any length of time', async (t) => {
   const databaseUrl = await createTestDatabase(t)
   const api = await startServer(t, { databaseUrl, env: { ROLE: 'api' } })
-  const sql = new pg.Client({ connectionString: databaseUrl })
-  sql.on('error', () => {})
-  await sql.connect()
-  t.after(() => sql.end())
+  const sql = await connectTo(t, databaseUrl)
   for (const [type, shape] of [
     ['turn.pondered', ''],
     ['turn.started', ',"v":3'],

@@ -1,18 +1,19 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
+import type { Worker } from '@outlast/contract'
 import { runSql } from '../../apps/server/test/database.ts'
+import { startModel } from '../../apps/server/test/remotes/written-model.ts'
 import { startServer } from '../../apps/server/test/server.ts'
 import { createSession, eventsOf, post, replyOf } from '../../apps/server/test/session.ts'
 import { follow } from '../../apps/server/test/stream.ts'
 import { eventually } from '../../apps/server/test/waiting.ts'
-import { startModel } from '../../apps/server/test/written-model.ts'
 
 type Server = Awaited<ReturnType<typeof startServer>>
 
 async function workersOf({ call }: Pick<Server, 'call'>) {
   const { status, body } = await call('GET', '/v1/durable/workers')
   assert.equal(status, 200)
-  return body.data as { id: string; draining: boolean; alive: boolean; used_slots: number }[]
+  return body.data as Worker[]
 }
 
 /** Two nodes that run turns, and the id of the first. */
@@ -110,7 +111,12 @@ test('a draining node can be stopped, and its replacement takes turns', async (t
 test('a draining node keeps draining when PostgreSQL loses the unlogged tables', async (t) => {
   const { one, name, tell } = await pair(t)
   assert.equal((await tell('drain')).body.draining, true)
-  await eventually(async () => (await whereOf(t, one)) !== name)
+  // The second renewal of its lease begins after the node has read the result of the first.
+  const leases = new Set<string>()
+  await eventually(async () => {
+    for (const { id, lease_until } of await workersOf(one)) if (id === name) leases.add(lease_until)
+    return leases.size === 3
+  })
   // A crash of PostgreSQL empties unlogged tables in the same way.
   await runSql(one.databaseUrl, 'truncate nodes')
   await eventually(async () => (await workersOf(one)).length === 2)

@@ -7,10 +7,10 @@ import { type TestContext, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Event } from '@outlast/contract'
 import pg from 'pg'
+import { startModel } from '../../apps/server/test/remotes/written-model.ts'
 import { startServer } from '../../apps/server/test/server.ts'
 import { eventsOf, post, replyOf } from '../../apps/server/test/session.ts'
 import { follow, framesOf, watch } from '../../apps/server/test/stream.ts'
-import { startModel } from '../../apps/server/test/written-model.ts'
 import { type Following, hears } from './watching.ts'
 
 type Server = Awaited<ReturnType<typeof startServer>>

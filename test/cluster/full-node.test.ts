@@ -1,9 +1,13 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
-import { createWebhook, startReceiver, startWithWebhooks } from '../../apps/server/test/receiver.ts'
+import {
+  createWebhook,
+  startReceiver,
+  startWithWebhooks,
+} from '../../apps/server/test/remotes/receiver.ts'
+import { startModel } from '../../apps/server/test/remotes/written-model.ts'
 import { createAgent, createSession, post, scripted } from '../../apps/server/test/session.ts'
 import { follow } from '../../apps/server/test/stream.ts'
-import { startModel } from '../../apps/server/test/written-model.ts'
 
 type Server = Awaited<ReturnType<typeof startWithWebhooks>>
 

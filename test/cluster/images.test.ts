@@ -3,10 +3,10 @@ import { test } from 'node:test'
 import { expectStatus } from '../../apps/server/test/access.ts'
 import { createTestDatabase } from '../../apps/server/test/database.ts'
 import { formOf, pngOf } from '../../apps/server/test/pictures.ts'
+import { addVendorModel, startVendor } from '../../apps/server/test/remotes/vendor.ts'
 import { startServer } from '../../apps/server/test/server.ts'
 import { createSession } from '../../apps/server/test/session.ts'
 import { follow } from '../../apps/server/test/stream.ts'
-import { addVendorModel, startVendor } from '../../apps/server/test/vendor.ts'
 import { startProcess } from '../process.ts'
 
 test('a node that takes over a turn after kill -9 sends the uploaded image again', async (t) => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
 import pg from 'pg'
-import { createTestDatabase } from '../../apps/server/test/database.ts'
+import { connectTo, createTestDatabase, queryRows } from '../../apps/server/test/database.ts'
 import { startServer } from '../../apps/server/test/server.ts'
 import { createSession, post } from '../../apps/server/test/session.ts'
 import { follow } from '../../apps/server/test/stream.ts'
@@ -33,6 +33,58 @@ test('a turn assigned to a living node that does not run it is recovered', async
   await stream.event('turn.completed')
   await sql.end()
   assert.equal(stream.events.filter(({ type }) => type === 'turn.started').length, 1)
+})
+
+test('a renewal does not wait for the job of a wait that has ended', async (t) => {
+  const databaseUrl = await createTestDatabase(t)
+  const api = await startServer(t, { databaseUrl, env: { ROLE: 'api' } })
+  const { id } = await createSession(api)
+  await post(api, id, 'hello')
+  const sql = await connectTo(t, databaseUrl)
+  await sql.query(
+    `with s as (update sessions set wait_expires_at = now() where id = $1 returning turn_id)
+     select graphile_worker.add_job('expire', '{}', job_key => 'wait:' || turn_id) from s`,
+    [id],
+  )
+  await sql.query('begin')
+  // Locks the row of the job.
+  await sql.query(
+    `select graphile_worker.reschedule_jobs(array_agg(id), run_at => now()) from graphile_worker.jobs where key like 'wait:%'`,
+  )
+  // A node judges others after its first whole lease.
+  const leases = new Set<number>()
+  await eventually(async () => {
+    const [row] = await queryRows<{ expires_at: Date; blocked: number }>(
+      databaseUrl,
+      `select expires_at, (select count(*)::int from pg_stat_activity
+         where wait_event_type = 'Lock' and datname = current_database()
+           and query like '%insert into nodes%') as blocked from nodes`,
+    )
+    assert.equal(row!.blocked, 0)
+    leases.add(Number(row!.expires_at))
+    return leases.size > 9
+  })
+  await sql.query('rollback')
+})
+
+test('a job that has failed three times does not delay the end of a wait', async (t) => {
+  const databaseUrl = await createTestDatabase(t)
+  const api = await startServer(t, { databaseUrl, env: { ROLE: 'api' } })
+  const { id } = await createSession(api)
+  await post(api, id, 'hello')
+  const key = `select 'wait:' || turn_id as key from sessions where id = '${id}'`
+  await queryRows(
+    databaseUrl,
+    `select graphile_worker.add_job('expire', '{}', job_key => s.key) from (${key}) s`,
+  )
+  await queryRows(
+    databaseUrl,
+    `select graphile_worker.reschedule_jobs(array_agg(id), run_at => now() + interval '1 hour', attempts => 3)
+     from graphile_worker.jobs where key = (${key})`,
+  )
+  await queryRows(databaseUrl, 'update sessions set wait_expires_at = now() where id = $1', [id])
+  const due = `select from graphile_worker.jobs where key = (${key}) and run_at <= now() and attempts = 0`
+  await eventually(async () => (await queryRows(databaseUrl, due)).length === 1)
 })
 
 test('a node starts once its lease is stored, also when the first renewals time out', async (t) => {

@@ -1,6 +1,12 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import type { Event } from '@outlast/contract'
+import {
+  addVendorModel,
+  startVendor,
+  type VendorAnswer,
+  type VendorRequest,
+} from '../../apps/server/test/remotes/vendor.ts'
 import { startServer } from '../../apps/server/test/server.ts'
 import {
   converse,
@@ -11,12 +17,6 @@ import {
   typesOf,
 } from '../../apps/server/test/session.ts'
 import { follow } from '../../apps/server/test/stream.ts'
-import {
-  addVendorModel,
-  startVendor,
-  type VendorAnswer,
-  type VendorRequest,
-} from '../../apps/server/test/vendor.ts'
 import { eventually } from '../../apps/server/test/waiting.ts'
 
 const refusal = { status: 401, body: '{"error":{"message":"Incorrect API key provided."}}' }

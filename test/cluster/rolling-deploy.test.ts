@@ -10,6 +10,7 @@ import {
   startGuarded,
 } from '../../apps/server/test/access.ts'
 import { createTestDatabase, queryRows, runSql } from '../../apps/server/test/database.ts'
+import { startModel } from '../../apps/server/test/remotes/written-model.ts'
 import { type ServerOptions, startServer } from '../../apps/server/test/server.ts'
 import {
   converse,
@@ -24,7 +25,6 @@ import {
 } from '../../apps/server/test/session.ts'
 import { follow } from '../../apps/server/test/stream.ts'
 import { eventually } from '../../apps/server/test/waiting.ts'
-import { startModel } from '../../apps/server/test/written-model.ts'
 import { startProcess } from '../process.ts'
 import { shouting } from './shouting.ts'
 

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { queryRows } from '../../apps/server/test/database.ts'
+import { startModel } from '../../apps/server/test/remotes/written-model.ts'
 import { startServer } from '../../apps/server/test/server.ts'
 import { post } from '../../apps/server/test/session.ts'
 import { follow } from '../../apps/server/test/stream.ts'
-import { startModel } from '../../apps/server/test/written-model.ts'
 
 type Server = Awaited<ReturnType<typeof startServer>>
 

@@ -4,10 +4,10 @@ import type { Event } from '@outlast/contract'
 import { createOutlast } from '@outlast/sdk'
 import { expectStatus, registerPerson, startGuarded } from '../../apps/server/test/access.ts'
 import { createTestDatabase } from '../../apps/server/test/database.ts'
+import { startModel } from '../../apps/server/test/remotes/written-model.ts'
 import { startServer } from '../../apps/server/test/server.ts'
 import { dataOf, eventsOf, post } from '../../apps/server/test/session.ts'
 import { follow } from '../../apps/server/test/stream.ts'
-import { startModel } from '../../apps/server/test/written-model.ts'
 import { startProcess } from '../process.ts'
 import { textOf } from './following.ts'
 import { startLossyBus } from './lossy-bus.ts'
@@ -69,6 +69,7 @@ test('arguments reach followers on both nodes while the model writes them', asyn
   call.input(1, '{"a":"🐟', multiply)
   const both = { 'call_a add': '{"a":6,"b":7}', 'call_m multiply': '{"a":"🐟' }
   for (const stream of streams) await has(stream, both)
+  await without.event('output.message.delta')
   const late = await joined(other.url)
   await has(late, both)
   const first = late.events.filter(({ type }) => type === 'tool.input.delta')

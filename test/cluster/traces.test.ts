@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import test, { type TestContext } from 'node:test'
 import { createTestDatabase } from '../../apps/server/test/database.ts'
-import { startReceiver } from '../../apps/server/test/otlp.ts'
+import { startReceiver } from '../../apps/server/test/remotes/otlp.ts'
 import { createSession, eventsOf, scripted } from '../../apps/server/test/session.ts'
 import { follow } from '../../apps/server/test/stream.ts'
 import { eventually } from '../../apps/server/test/waiting.ts'

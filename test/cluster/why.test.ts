@@ -2,8 +2,9 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import type { Why } from '@outlast/contract'
-import pg from 'pg'
-import { runSql } from '../../apps/server/test/database.ts'
+import { connectTo, runSql } from '../../apps/server/test/database.ts'
+import { addVendorModel, startVendor } from '../../apps/server/test/remotes/vendor.ts'
+import { startModel } from '../../apps/server/test/remotes/written-model.ts'
 import { startServer } from '../../apps/server/test/server.ts'
 import {
   converse,
@@ -14,9 +15,7 @@ import {
   scripted,
 } from '../../apps/server/test/session.ts'
 import { follow } from '../../apps/server/test/stream.ts'
-import { addVendorModel, startVendor } from '../../apps/server/test/vendor.ts'
 import { eventually } from '../../apps/server/test/waiting.ts'
-import { startModel } from '../../apps/server/test/written-model.ts'
 import { startProcess } from '../process.ts'
 import { handTools } from './hand-tools.ts'
 
@@ -241,10 +240,7 @@ test('reports a wait for a slot with the number of turns ahead, or the lack of a
 
 /** Keeps cancelled turns from their end until the returned function is called. */
 async function holdEnds(t: TestContext, databaseUrl: string) {
-  const client = new pg.Client(databaseUrl)
-  client.on('error', () => {})
-  await client.connect()
-  t.after(() => client.end())
+  const client = await connectTo(t, databaseUrl)
   await client.query(
     `create function hold() returns trigger language plpgsql as
       'begin perform pg_advisory_xact_lock(1); return new; end';

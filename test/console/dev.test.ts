@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { answerFile, startDev } from '../../apps/server/test/dev.ts'
+import { answerFile, startDev } from '../../apps/server/test/processes/dev.ts'
 import { createAgent, createSession, scripted } from '../../apps/server/test/session.ts'
 import { startBrowser } from '../browser/browser.ts'
 import { openSession, say } from './opening.ts'

@@ -7,8 +7,8 @@ import {
   registerPerson,
   startGuarded,
 } from '../../apps/server/test/access.ts'
-import { type Asked, sendJson, startAnyVendor } from '../../apps/server/test/any-vendor.ts'
 import { beforeAll } from '../../apps/server/test/hooks.ts'
+import { type Asked, sendJson, startAnyVendor } from '../../apps/server/test/remotes/any-vendor.ts'
 import { startServer } from '../../apps/server/test/server.ts'
 import { openProfile, openTab, signIn, startBrowser } from '../browser/browser.ts'
 

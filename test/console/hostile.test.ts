@@ -8,9 +8,14 @@ import {
   registerPerson,
   startGuarded,
 } from '../../apps/server/test/access.ts'
-import { addProvider, sendJson, startAnyVendor } from '../../apps/server/test/any-vendor.ts'
 import { beforeAll } from '../../apps/server/test/hooks.ts'
-import { addMcpServer, startMcp, startWithMcp, textTool } from '../../apps/server/test/mcp.ts'
+import { addProvider, sendJson, startAnyVendor } from '../../apps/server/test/remotes/any-vendor.ts'
+import {
+  addMcpServer,
+  startMcp,
+  startWithMcp,
+  textTool,
+} from '../../apps/server/test/remotes/mcp.ts'
 import {
   converse,
   createAgent,
@@ -19,7 +24,7 @@ import {
   scripted,
 } from '../../apps/server/test/session.ts'
 import { openProfile, openTab, signIn, startBrowser, valueIn } from '../browser/browser.ts'
-import { openPanel, toolOf } from './opening.ts'
+import { openCard, openPanel, toolOf, unfold } from './opening.ts'
 
 let browser: Browser
 
@@ -197,7 +202,7 @@ test('shows HTML from users, models and tools as text in a session', async (t) =
   const { page, complaints, asked } = await openWatched(profile, `${server.url}/sessions/${id}`)
   const log = page.getByRole('log')
   await page.getByText('in a message<script>').first().waitFor()
-  await log.getByRole('button', { name: 'Thinking' }).click()
+  await unfold(log.getByRole('button', { name: 'Thinking' }))
   await log.locator('.thought', { hasText: 'in thinking<script>' }).waitFor()
   await log
     .getByText(/^pixel/)
@@ -212,7 +217,7 @@ test('shows HTML from users, models and tools as text in a session', async (t) =
     ['edit_text', 'old<script>'],
   ] as const) {
     const card = toolOf(page, name)
-    await card.getByRole('button').first().click()
+    await openCard(card)
     await card.getByText(text).filter({ visible: true }).first().waitFor()
     await assertHarmless(page, name)
     await card.getByRole('button').first().click()
@@ -242,6 +247,7 @@ test('shows HTML from users, models and tools as text in a session', async (t) =
 async function examineSteps(page: Page) {
   await openPanel(page, 'Timeline')
   await page.getByRole('button', { name: /^Turn 1/ }).click()
+  await page.getByText(/^Turn 1: /).waitFor()
   for (const [name, text] of [
     ['llmsim', 'in a prompt<script>'],
     ['mcp_tracker__say', 'in a result<script>'],
@@ -295,14 +301,14 @@ test('shows HTML as text on the page of a link', async (t) => {
   await page.getByRole('heading', { name: 'session<img' }).waitFor()
   const log = page.getByRole('log')
   await log.getByText('in a message<script>').first().waitFor()
-  await log.getByRole('button', { name: 'Thinking' }).click()
+  await unfold(log.getByRole('button', { name: 'Thinking' }))
   await log.locator('.thought', { hasText: 'in thinking<script>' }).waitFor()
   for (const [name, text] of [
     [short('tool'), 'an argument<script>'],
     ['mcp_tracker__say', 'in a result<script>'],
   ] as const) {
     const card = toolOf(page, name)
-    await card.getByRole('button').first().click()
+    await openCard(card)
     await card.getByText(text).filter({ visible: true }).first().waitFor()
   }
   await log.getByRole('button', { name: 'Load image from evil.invalid' }).waitFor()

@@ -6,7 +6,7 @@ import { expectStatus } from '../../apps/server/test/access.ts'
 import { beforeAll } from '../../apps/server/test/hooks.ts'
 import { startServer } from '../../apps/server/test/server.ts'
 import { createAgent, createSession } from '../../apps/server/test/session.ts'
-import { openProfile, openTab, startBrowser } from '../browser/browser.ts'
+import { eventually, openProfile, openTab, startBrowser } from '../browser/browser.ts'
 import { nextFrames, openPanel, openSession } from './opening.ts'
 
 let browser: Browser
@@ -17,7 +17,6 @@ beforeAll(async (t) => {
   server = await startServer(t as never)
 })
 
-/** Resolves after the page has reacted to a key. A page expression. */
 const question = (page: Page) => page.getByRole('dialog', { name: 'Discard unsaved changes?' })
 
 async function keepEditing(page: Page) {
@@ -45,7 +44,7 @@ test('asks before the text of a file is lost by another file, a panel or another
   const other = page.getByRole('treeitem', { name: 'b.md' })
   const rename = page.getByRole('button', { name: 'Rename' })
   await editor.fill('Edited')
-  assert.ok(await rename.isDisabled())
+  await eventually(async () => assert.ok(await rename.isDisabled()))
   const leave = [
     () => other.click(),
     () => page.getByRole('button', { name: 'Close', exact: true }).first().click(),
@@ -59,7 +58,7 @@ test('asks before the text of a file is lost by another file, a panel or another
   }
   await page.getByRole('button', { name: 'Save file' }).click()
   await page.getByText('Saved', { exact: true }).waitFor()
-  assert.ok(await rename.isEnabled())
+  await eventually(async () => assert.ok(await rename.isEnabled()))
   await other.click()
   await page.getByRole('region', { name: '/b.md' }).waitFor()
   await editor.fill('Lost')
@@ -105,7 +104,7 @@ test('asks before a step back in the history loses changes', async (t) => {
   await field.fill('nightly')
   await page.goBack()
   await keepEditing(page)
-  assert.match(page.url(), /new$/)
+  await page.waitForURL(/new$/)
   assert.equal(await field.inputValue(), 'nightly')
   await page.goBack()
   await discard(page)

@@ -1,4 +1,5 @@
 import type { Page } from 'playwright-core'
+import { unfold } from './opening.ts'
 
 type Act = (page: Page) => Promise<unknown>
 
@@ -37,6 +38,10 @@ const press =
   (name: string | RegExp): Act =>
   (page) =>
     page.getByRole('button', { name, exact: true }).first().click()
+const open =
+  (name: string | RegExp): Act =>
+  (page) =>
+    unfold(page.getByRole('button', { name, exact: true }).first())
 const choose =
   (name: string): Act =>
   (page) =>
@@ -69,6 +74,10 @@ const scroll =
     await page.getByRole('region', { name: 'Conversation', exact: true }).hover()
     await page.mouse.wheel(0, y)
   }
+const openFirstTurn: Act = async (page) => {
+  await press(/^Turn 1/)(page)
+  await page.getByText(/^Turn 1: /).waitFor()
+}
 const openStep =
   (name: string): Act =>
   (page) =>
@@ -99,7 +108,7 @@ export const looks = {
   'a conversation': ({ sessionId }) => [
     { at: `/sessions/${sessionId}`, shows: 'Approve this tool call?' },
     {
-      act: then(scroll(-10_000), press('Thinking'), press(/^divide/), press(/^edit_text/)),
+      act: then(scroll(-10_000), open('Thinking'), open(/^divide/), open(/^edit_text/)),
       shows: 'What would be good?',
       part: '[role=log]',
     },
@@ -116,13 +125,13 @@ export const looks = {
   ],
   'a shared session': ({ sharePath }) => [
     { at: sharePath, shows: 'Read only' },
-    { act: then(press('Thinking'), press(/^divide/)), shows: 'What would be good?' },
+    { act: then(open('Thinking'), open(/^divide/)), shows: 'What would be good?' },
     { at: '/shared/session_00000000000000000000000000000000#no', shows: 'This link does not work' },
   ],
   'the panels of a session': ({ sessionId }) => [
     { at: `/sessions/${sessionId}?panel=timeline`, shows: /^Turn 2: /, part: panel },
     {
-      act: then(press(/^Turn 1/), openStep('llmsim-default')),
+      act: then(openFirstTurn, openStep('llmsim-default')),
       shows: /^Messages/,
       part: '.inspector',
     },

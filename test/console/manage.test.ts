@@ -1,9 +1,19 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import type { Browser } from 'playwright-core'
-import { modelsOf, sendJson, startAnyVendor, vendorKey } from '../../apps/server/test/any-vendor.ts'
 import { beforeAll } from '../../apps/server/test/hooks.ts'
-import { addMcpServer, startMcp, startWithMcp, textTool } from '../../apps/server/test/mcp.ts'
+import {
+  modelsOf,
+  sendJson,
+  startAnyVendor,
+  vendorKey,
+} from '../../apps/server/test/remotes/any-vendor.ts'
+import {
+  addMcpServer,
+  startMcp,
+  startWithMcp,
+  textTool,
+} from '../../apps/server/test/remotes/mcp.ts'
 import { startServer } from '../../apps/server/test/server.ts'
 import { createAgent } from '../../apps/server/test/session.ts'
 import { eventually, openProfile, openTab, startBrowser } from '../browser/browser.ts'

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import type { TestContext } from 'node:test'
-import type { Browser, BrowserContext, BrowserContextOptions, Page } from 'playwright-core'
+import type { Browser, BrowserContext, BrowserContextOptions, Locator, Page } from 'playwright-core'
 import type { Call } from '../../apps/server/test/server.ts'
 import { eventually, openProfile, openTab, valueIn } from '../browser/browser.ts'
 
@@ -32,6 +32,16 @@ export const openPanel = (page: Page, name: string) =>
 
 /** Locates the card of a tool call. */
 export const toolOf = (page: Page, text: string) => page.locator('.tool', { hasText: text })
+
+/** Opens what a button unfolds. A button that moves during a click misses it. */
+export const unfold = (head: Locator) =>
+  eventually(async () => {
+    if ((await head.getAttribute('aria-expanded')) !== 'true') await head.click()
+    assert.equal(await head.getAttribute('aria-expanded'), 'true')
+  })
+
+/** Opens the card of a tool call. */
+export const openCard = (card: Locator) => unfold(card.getByRole('button').first())
 
 /** Moves to the first row of a list of sessions. A list that has just appeared may miss keys. */
 export const toFirstRow = (page: Page) =>

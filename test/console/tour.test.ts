@@ -11,7 +11,7 @@ test('a new user plays the tour without a key, and kills the server in the middl
   const { DATA_DIR, before } = await dataFolder(t)
   const PORT = await reservePort()
   let server = await startProcess({ DATA_DIR, PORT })
-  before(async () => server.crash())
+  before(() => server.stop())
   const page = await (await openProfile(t, await startBrowser(t))).newPage()
   const { id } = await playTour(page, {
     url: server.url,

@@ -4,9 +4,9 @@ import { type TestContext, test } from 'node:test'
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core'
 import { queryRows, runSql } from '../../apps/server/test/database.ts'
 import { beforeAll } from '../../apps/server/test/hooks.ts'
+import { addVendorModel, startVendor } from '../../apps/server/test/remotes/vendor.ts'
 import { startServer } from '../../apps/server/test/server.ts'
 import { converse, createAgent, createSession } from '../../apps/server/test/session.ts'
-import { addVendorModel, startVendor } from '../../apps/server/test/vendor.ts'
 import { openProfile, openTab, startBrowser } from '../browser/browser.ts'
 
 let browser: Browser
@@ -125,6 +125,7 @@ test('every number leads to its sessions in at most two clicks', async (t) => {
   await page.getByRole('list', { name: 'Sessions' }).getByRole('listitem').nth(1).waitFor()
 
   await page.goto(`${server.url}/usage?by=model`)
+  await page.getByRole('img', { name: new RegExp(`^Cost by day: ${modelId} `) }).waitFor()
   await table(page).getByRole('link', { name: modelId }).click()
   await page.getByText(`Model: ${modelId}`).waitFor()
   const link = table(page).getByRole('link', { name: 'Support' })

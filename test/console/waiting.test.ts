@@ -1,7 +1,7 @@
 /** The screen of what waits: answers in place, the count in the menu, notifications. */
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
-import type { Browser, BrowserContextOptions, Page } from 'playwright-core'
+import type { Browser, BrowserContext, BrowserContextOptions, Page } from 'playwright-core'
 import { addBudget } from '../../apps/server/test/budgets.ts'
 import { beforeAll } from '../../apps/server/test/hooks.ts'
 import { startServer } from '../../apps/server/test/server.ts'
@@ -12,7 +12,7 @@ import {
   post,
   scripted,
 } from '../../apps/server/test/session.ts'
-import { eventually, openProfile, openTab, startBrowser } from '../browser/browser.ts'
+import { eventually, openProfile, openTab, startBrowser, valueIn } from '../browser/browser.ts'
 import { overflowsIn } from './overflow.ts'
 
 let browser: Browser
@@ -193,6 +193,42 @@ test('notifies of a new wait only after the user asked for it, and of no answere
   assert.deepEqual(complaints, [])
 })
 
+/** Leads the tabs of the profile instead of the console, and sends them the changes of a test. */
+async function leadTabs(profile: BrowserContext, url: string) {
+  const { page } = await openTab(profile, `${url}/health`)
+  await page.evaluate(`new Promise((lead) => {
+    window.tabs = new BroadcastChannel('outlast.changes')
+    navigator.locks.request('outlast.changes', () => {
+      lead()
+      return new Promise(() => {})
+    })
+  })`)
+  return (type: string, data: unknown) =>
+    page.evaluate(`window.tabs.postMessage(${JSON.stringify({ type, data })})`)
+}
+
+test('notifies of a wait that the list contains before its change arrives', async (t) => {
+  const { server, agent, profile } = await openWaiting(t)
+  await profile.grantPermissions(['notifications'], { origin: server.url })
+  await profile.addInitScript({ content: recordNotifications })
+  const send = await leadTabs(profile, server.url)
+  const { page, complaints } = await openTab(profile, `${server.url}/waiting`)
+  await page.getByText('Nothing is waiting', { exact: true }).waitFor()
+  await page.getByLabel('Notify me').click({ force: true })
+  await page.getByLabel('Notify me').and(page.locator(':checked')).waitFor({ state: 'attached' })
+  const id = await waitWith(server, agent.id, 'Books', write)
+  const { body } = await server.call('GET', `/v1/sessions/${id}`)
+  await send('session.changed', { ...body, status: 'active', waiting_for: null })
+  await send('changed', { noun: 'mcp_server', id: null })
+  await entry(page, 'Books').waitFor()
+  await send('session.changed', body)
+  await eventually(async () => {
+    const seen = await page.evaluate<string[][]>('window.seen')
+    assert.deepEqual(seen, [['A tool call needs approval', 'Books']])
+  })
+  assert.deepEqual(complaints, [])
+})
+
 for (const colorScheme of ['light', 'dark'] as const) {
   test(`an entry is answered on a phone in the ${colorScheme} color scheme`, async (t) => {
     const options = { viewport: { width: 375, height: 740 }, hasTouch: true, isMobile: true }
@@ -241,15 +277,18 @@ test('money is added and a limit is raised in place', async (t) => {
 
 test('shows an error with a retry while the permissions of the user are unknown', async (t) => {
   const { server, profile } = await openWaiting(t)
-  let isDown = true
-  await profile.route('**/v1/auth/config', (route) =>
-    isDown ? route.fulfill({ status: 500 }) : route.continue(),
-  )
+  const opened: Page[] = []
+  // The page tries again by itself too: only the click brings the server back.
+  await profile.route('**/v1/auth/config', async (route) => {
+    const isUp = opened[0] && (await valueIn<boolean>(opened[0], 'window.isClicked === true'))
+    return isUp ? route.continue() : route.fulfill({ status: 500 })
+  })
   const { page } = await openTab(profile, `${server.url}/waiting`)
   const retry = page.getByRole('main').getByRole('button', { name: 'Try again' })
   await retry.waitFor()
   assert.equal(await page.getByText('Only members answer').count(), 0)
-  isDown = false
+  await valueIn(page, `addEventListener('click', () => { window.isClicked = true }, true)`)
+  opened.push(page)
   await retry.click()
   await page.getByText('Nothing is waiting', { exact: true }).waitFor()
 })

@@ -3,7 +3,11 @@ import { test } from 'node:test'
 import type { Browser } from 'playwright-core'
 import { expectStatus } from '../../apps/server/test/access.ts'
 import { beforeAll } from '../../apps/server/test/hooks.ts'
-import { expectSigned, startReceiver, startWithWebhooks } from '../../apps/server/test/receiver.ts'
+import {
+  expectSigned,
+  startReceiver,
+  startWithWebhooks,
+} from '../../apps/server/test/remotes/receiver.ts'
 import { createAgent, createSession } from '../../apps/server/test/session.ts'
 import { openProfile, openTab, startBrowser } from '../browser/browser.ts'
 

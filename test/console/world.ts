@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import type { Event } from '@outlast/contract'
 import { expectStatus } from '../../apps/server/test/access.ts'
-import { addProvider } from '../../apps/server/test/any-vendor.ts'
-import { addMcpServer } from '../../apps/server/test/mcp.ts'
+import { addProvider } from '../../apps/server/test/remotes/any-vendor.ts'
+import { addMcpServer } from '../../apps/server/test/remotes/mcp.ts'
 import type { Call } from '../../apps/server/test/server.ts'
 import {
   createAgent,

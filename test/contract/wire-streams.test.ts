@@ -4,10 +4,10 @@ import { type TestContext, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Event } from '@outlast/contract'
 import { readConfig } from '../../apps/server/src/config.ts'
+import { startModel } from '../../apps/server/test/remotes/written-model.ts'
 import { startServer } from '../../apps/server/test/server.ts'
 import { eventsOf, post } from '../../apps/server/test/session.ts'
 import { framesOf } from '../../apps/server/test/stream.ts'
-import { startModel } from '../../apps/server/test/written-model.ts'
 
 /** About a second of text, over which a stream is closed several times. */
 const wordsMin = 60

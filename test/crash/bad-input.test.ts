@@ -7,7 +7,7 @@ import { follow } from '../../apps/server/test/stream.ts'
 import { auditLog } from './audit.ts'
 import { gatedWorld } from './gates.ts'
 import { followSoon, type Node, scopeOf, startNode, startNodeHere } from './scenario.ts'
-import { startWorld, worldlySession } from './world.ts'
+import { startWorld, type WorldOptions, worldlySession } from './world.ts'
 
 /** Turns begin from the queue. */
 const queued = { WORKER_SLOTS: '1' }
@@ -16,7 +16,12 @@ async function setStage(t: TestContext, env: Record<string, string> = {}) {
   const scope = scopeOf(t)
   const databaseUrl = await createTestDatabase(scope)
   const gates = gatedWorld()
-  const world = await startWorld(scope, gates)
+  // A node that takes over a turn with a tool does not end it before its cancel.
+  const reply: WorldOptions['reply'] = async function* (prompt, call) {
+    if (prompt.at(-1)?.role === 'tool') await new Promise(() => {})
+    yield* gates.reply(prompt, call)
+  }
+  const world = await startWorld(scope, { ...gates, reply })
   const where = { databaseUrl, worldUrl: world.url, env }
   const here = await startNodeHere(scope, where)
   return { scope, gates, world, here, where, ...(await worldlySession(here, world)) }

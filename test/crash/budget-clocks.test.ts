@@ -13,10 +13,10 @@ import {
   zoneFarFromMidnight,
 } from '../../apps/server/test/budgets.ts'
 import { createTestDatabase } from '../../apps/server/test/database.ts'
+import { addVendorModel, startVendor } from '../../apps/server/test/remotes/vendor.ts'
 import { startServer } from '../../apps/server/test/server.ts'
 import { converse, createSession, post, scripted } from '../../apps/server/test/session.ts'
 import { follow } from '../../apps/server/test/stream.ts'
-import { addVendorModel, startVendor } from '../../apps/server/test/vendor.ts'
 import { eventually } from '../../apps/server/test/waiting.ts'
 import { startProcess } from '../process.ts'
 import { scopeOf } from './scenario.ts'

@@ -9,8 +9,8 @@ import {
   whenParked,
 } from '../../apps/server/test/budgets.ts'
 import { createTestDatabase } from '../../apps/server/test/database.ts'
+import { addVendorModel, startVendor } from '../../apps/server/test/remotes/vendor.ts'
 import { createAgent, createSession, eventsOf, post } from '../../apps/server/test/session.ts'
-import { addVendorModel, startVendor } from '../../apps/server/test/vendor.ts'
 import { eventually } from '../../apps/server/test/waiting.ts'
 import { startProcess } from '../process.ts'
 import { scopeOf } from './scenario.ts'

@@ -4,6 +4,7 @@ import { test } from 'node:test'
 import { Type } from 'typebox'
 import { defineCapability, defineTool } from '../../apps/server/src/capabilities/capability.ts'
 import { queryRows } from '../../apps/server/test/database.ts'
+import { addVendorModel, startVendor } from '../../apps/server/test/remotes/vendor.ts'
 import { startServer } from '../../apps/server/test/server.ts'
 import {
   createAgent,
@@ -14,7 +15,6 @@ import {
   typesOf,
 } from '../../apps/server/test/session.ts'
 import { follow } from '../../apps/server/test/stream.ts'
-import { addVendorModel, startVendor } from '../../apps/server/test/vendor.ts'
 import { eventually } from '../../apps/server/test/waiting.ts'
 import { auditLog } from './audit.ts'
 

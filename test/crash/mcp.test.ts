@@ -7,7 +7,7 @@ import {
   startMcp,
   textResult,
   textTool,
-} from '../../apps/server/test/mcp.ts'
+} from '../../apps/server/test/remotes/mcp.ts'
 import { dataOf, eventsOf, post, replyOf, scripted } from '../../apps/server/test/session.ts'
 import { follow } from '../../apps/server/test/stream.ts'
 import { dataFolder, startProcess } from '../process.ts'

@@ -8,7 +8,7 @@ import {
 } from '../../apps/server/src/capabilities/capability.ts'
 import { builtins } from '../../apps/server/src/capabilities/index.ts'
 import { createTestDatabase } from '../../apps/server/test/database.ts'
-import { startServer } from '../../apps/server/test/server.ts'
+import { insistent, startServer } from '../../apps/server/test/server.ts'
 import {
   createAgent,
   createSession,
@@ -17,10 +17,9 @@ import {
   post,
   scripted,
 } from '../../apps/server/test/session.ts'
-import { follow } from '../../apps/server/test/stream.ts'
 import { startPostgresProxy } from '../postgres-proxy.ts'
 import { createGate } from './gates.ts'
-import { scopeOf } from './scenario.ts'
+import { followSoon, scopeOf } from './scenario.ts'
 
 type Work = (context: ToolContext) => unknown
 
@@ -58,10 +57,11 @@ async function startWith(t: TestContext, tools: Record<string, Work>) {
   })
   const env = { LOG_LEVEL: 'silent' }
   const options = { databaseUrl: proxy.url, env, capabilities: [...builtins, parallel] }
-  const server = await startServer(scope, options)
+  const plain = await startServer(scope, options)
+  const server = { ...plain, call: insistent(plain.call) }
   const agent = await createAgent(server, { capabilities: [{ ref: 'parallel' }] })
   const { id } = await createSession(server, { agent_id: agent.id })
-  const stream = await follow(scope, server.url, { sessionId: id })
+  const stream = await followSoon(scope, server, id)
   return {
     server,
     id,

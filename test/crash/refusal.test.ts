@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
+import { expectStatus, registerPerson, startGuarded } from '../../apps/server/test/access.ts'
 import { createTestDatabase } from '../../apps/server/test/database.ts'
-import { type Call, startServer } from '../../apps/server/test/server.ts'
-import { createSession } from '../../apps/server/test/session.ts'
+import { type Call, insistent, startServer } from '../../apps/server/test/server.ts'
+import { createSession, post, scripted } from '../../apps/server/test/session.ts'
 import { eventually } from '../../apps/server/test/waiting.ts'
 import { type Fault, startPostgresProxy } from '../postgres-proxy.ts'
 import { startProcess } from '../process.ts'
-import { scopeOf } from './scenario.ts'
+import { scopeOf, untilIdle } from './scenario.ts'
 
 const session = `session_${'0'.repeat(32)}`
 const body = { message: { content: [{ type: 'text', text: 'hi' }] } }
@@ -31,6 +32,30 @@ test('a refusal that could not be stored under its Idempotency-Key returns 503, 
   assert.deepEqual([again.status, again.body.code], [404, 'not_found'])
 })
 
+test('a stored cancel is reported, and its turn ended, although the database fails after it', async (t) => {
+  const scope = scopeOf(t)
+  let stage: 'before' | 'cancelled' | 'over' = 'before'
+  const proxy = await startPostgresProxy(await createTestDatabase(scope), {
+    onStatement(label) {
+      if (label === 'cancel-turn') stage = 'cancelled'
+      const isBroken = stage === 'cancelled' && label === 'current-turn'
+      return isBroken ? { when: 'refused', code: '57P03' } : undefined
+    },
+  })
+  scope.after(proxy.close)
+  const plain = await startServer(scope, { databaseUrl: proxy.url })
+  const server = { ...plain, call: insistent(plain.call) }
+  const door = { type: 'client_side', name: 'door', description: 'Opens the door.' }
+  const { id } = await createSession(server, { tools: [door] })
+  await post(server, id, scripted({ tool_calls: [{ name: 'door', arguments: {} }] }))
+  const isWaiting = async () => (await server.call('GET', `/v1/sessions/${id}`)).body.waiting_for
+  await eventually(isWaiting)
+  const { status, body: answer } = await plain.call('POST', `/v1/sessions/${id}/cancel`)
+  assert.deepEqual([status, answer.status], [200, 'cancelled'])
+  stage = 'over'
+  await untilIdle(scope, server, id)
+})
+
 /** A search on a loaded machine may end at its limit: it is repeated, as clients do. */
 const searched = ({ call }: { call: Call }, id: string) =>
   eventually(async () => {
@@ -46,7 +71,7 @@ test('a search that cannot reach the database returns 503, and on retry its resu
   })
   scope.after(proxy.close)
   const server = await startServer(scope, { databaseUrl: proxy.url })
-  const { id } = await createSession(server)
+  const { id } = await createSession({ ...server, call: insistent(server.call) })
   const search = () => searched(server, id)
   const first = await search()
   assert.deepEqual([first.status, first.body.code], [503, 'database_unavailable'])
@@ -71,7 +96,7 @@ for (const [name, fault, logged] of broken) {
     scope.after(proxy.close)
     const server = await startProcess({ DATABASE_URL: proxy.url })
     scope.after(() => server.stop())
-    const { id } = await createSession(server)
+    const { id } = await createSession({ ...server, call: insistent(server.call) })
     const search = () => searched(server, id)
     const first = await search()
     assert.deepEqual([first.status, first.body.code], [500, 'internal_error'])
@@ -87,3 +112,26 @@ for (const [name, fault, logged] of broken) {
     assert.deepEqual([again.status, again.body.total], [200, 0])
   })
 }
+
+test('a refresh whose response the database lost is repeated, and a copy still ends the sign-in', async (t) => {
+  const scope = scopeOf(t)
+  let losses = 0
+  const proxy = await startPostgresProxy(await createTestDatabase(scope), {
+    onStatement(label) {
+      if (losses === 0 || !label.startsWith('update "logins"')) return undefined
+      losses -= 1
+      return { when: 'after' }
+    },
+  })
+  scope.after(proxy.close)
+  const server = await startGuarded(scope, { databaseUrl: proxy.url })
+  const { tokens } = await registerPerson(server)
+  const refresh = (refresh_token: string) =>
+    server.call('POST', '/v1/auth/refresh', { refresh_token })
+  losses = 1
+  const next = expectStatus(await refresh(tokens.refresh_token), 200)
+  assert.equal(losses, 0)
+  const last = expectStatus(await refresh(next.refresh_token), 200)
+  expectStatus(await refresh(next.refresh_token), 401, 'invalid_refresh_token')
+  expectStatus(await refresh(last.refresh_token), 401, 'invalid_refresh_token')
+})

@@ -4,6 +4,12 @@ import { readFile } from 'node:fs/promises'
 import path from 'node:path'
 import test from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
+import {
+  addVendorModel,
+  beginStream,
+  sendDelta,
+  startVendor,
+} from '../../apps/server/test/remotes/vendor.ts'
 import { insistent } from '../../apps/server/test/server.ts'
 import {
   converse,
@@ -17,12 +23,6 @@ import {
   typesOf,
 } from '../../apps/server/test/session.ts'
 import { follow } from '../../apps/server/test/stream.ts'
-import {
-  addVendorModel,
-  beginStream,
-  sendDelta,
-  startVendor,
-} from '../../apps/server/test/vendor.ts'
 import { eventually } from '../../apps/server/test/waiting.ts'
 import { beginProcess, dataFolder, startFails, startProcess } from '../process.ts'
 
@@ -42,13 +42,13 @@ test('kill -9 in the middle of replies: a start on the same folder finishes ever
       sendDelta(response, { content: 'word0 ' })
     }
   })
-  await addVendorModel(one, vendor)
-  const agent = await createAgent(one, { capabilities: [{ ref: 'test_math' }] })
+  const client = { ...one, call: insistent(one.call) }
+  await addVendorModel(client, vendor)
+  const agent = await createAgent(client, { capabilities: [{ ref: 'test_math' }] })
   const sessions = await Promise.all(
-    Array.from({ length: 5 }, () => createSession(one, { agent_id: agent.id })),
+    Array.from({ length: 5 }, () => createSession(client, { agent_id: agent.id })),
   )
   const streams = await Promise.all(sessions.map(({ id }) => follow(t, one.url, { sessionId: id })))
-  const client = { ...one, call: insistent(one.call) }
   await Promise.all(sessions.map(({ id }) => post(client, id, 'What is 2 + 3?')))
   await Promise.all(streams.map((stream) => stream.event('output.message.delta')))
   const seen = streams.map(({ events }) => events.filter(({ sequence }) => sequence))
@@ -92,7 +92,7 @@ test('kill -9 between acceptance and the first model call loses no message', asy
   before(one.crash)
   const client = { ...one, call: insistent(one.call) }
   const sessions = await Promise.all(Array.from({ length: 10 }, () => createSession(client)))
-  const answers = sessions.map(({ id }) => post(one, id, 'hello').catch(() => undefined))
+  const answers = sessions.map(({ id }) => post(client, id, 'hello').catch(() => undefined))
   await Promise.race(answers)
   await one.crash()
   const accepted = (await Promise.all(answers)).map((answer) => answer?.status === 201)

@@ -1,11 +1,15 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
 import { createTestDatabase, queryRows } from '../../apps/server/test/database.ts'
-import { createWebhook, startReceiver } from '../../apps/server/test/receiver.ts'
+import {
+  createWebhook,
+  deliveriesOf,
+  startReceiver,
+} from '../../apps/server/test/remotes/receiver.ts'
 import { startServer } from '../../apps/server/test/server.ts'
 import { createSession } from '../../apps/server/test/session.ts'
 import { eventually } from '../../apps/server/test/waiting.ts'
-import { type Cut, startPostgresProxy } from '../postgres-proxy.ts'
+import { type Cut, type Fault, startPostgresProxy } from '../postgres-proxy.ts'
 import { startProcess } from '../process.ts'
 import { gone, scopeOf } from './scenario.ts'
 
@@ -55,3 +59,27 @@ for (const { label, when, moment, requests } of [
     assert.deepEqual([...new Set(receiver.received.map(({ id }) => id))], [delivery.event_id])
   })
 }
+
+test('an outcome whose response is lost counts once', async (t) => {
+  const scope = scopeOf(t)
+  const databaseUrl = await createTestDatabase(scope)
+  const receiver = await startReceiver(scope)
+  // The second attempt has no outcome while the test reads the first.
+  receiver.answer(() => (receiver.received.length === 1 ? 500 : () => {}))
+  const repeated = Promise.withResolvers<void>()
+  const faults: Fault[] = [
+    { when: 'after' },
+    { when: 'late', sent: Promise.resolve(), made: repeated.resolve, answered: Promise.resolve() },
+  ]
+  const proxy = await startPostgresProxy(databaseUrl, {
+    onStatement: (name) => (name === 'settle-webhook-deliveries' ? faults.shift() : undefined),
+  })
+  scope.after(proxy.close)
+  const server = await startServer(scope, { databaseUrl: proxy.url, env })
+  const webhook = await createWebhook(server, receiver.url, { events: ['session.created'] })
+  await createSession(server)
+  await repeated.promise
+  const [delivery] = await deliveriesOf(server, webhook.id)
+  const [row] = await queryRows(databaseUrl, 'select failures from webhooks')
+  assert.deepEqual([delivery.attempts, row], [1, { failures: 1 }])
+})

@@ -1,9 +1,13 @@
 /** Rows that the functions of budgets read, among many that they do not need. */
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
-import pg from 'pg'
 import { addBudget, type BudgetFields, organization } from '../../apps/server/test/budgets.ts'
-import { createTestDatabase, queryRows, runSql } from '../../apps/server/test/database.ts'
+import {
+  connectTo,
+  createTestDatabase,
+  queryRows,
+  runSql,
+} from '../../apps/server/test/database.ts'
 
 const foreignBudgets = 10_000
 /** Far more than the rows that any of the functions has to read here. */
@@ -30,11 +34,7 @@ type Row = Record<string, string | null>
 
 /** Opens a transaction, which counts its own reads. */
 async function begin(t: TestContext, url: string): Promise<Session> {
-  const client = new pg.Client(url)
-  // The database is dropped first.
-  client.on('error', () => {})
-  await client.connect()
-  t.after(() => client.end())
+  const client = await connectTo(t, url)
   await client.query('begin')
   return { run: (text, values) => client.query(text, values) }
 }

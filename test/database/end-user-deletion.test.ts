@@ -12,8 +12,14 @@ import {
 import { messageOf, openChannel } from '../../apps/server/test/channel.ts'
 import { queryRows, runSql } from '../../apps/server/test/database.ts'
 import { formOf, pngOf } from '../../apps/server/test/pictures.ts'
-import type { Call } from '../../apps/server/test/server.ts'
-import { createAgent, post, type ScriptStep, scripted } from '../../apps/server/test/session.ts'
+import { type Call, startServer } from '../../apps/server/test/server.ts'
+import {
+  createAgent,
+  createSession,
+  post,
+  type ScriptStep,
+  scripted,
+} from '../../apps/server/test/session.ts'
 import { follow } from '../../apps/server/test/stream.ts'
 import { eventually } from '../../apps/server/test/waiting.ts'
 import { tablesWith, wordsRead } from './searching.ts'
@@ -38,6 +44,9 @@ const wordsOf = (word: string): ScriptStep[] => [
   { tool_calls: [{ id: 'deleted', name: 'delete_file', arguments: { path: `/${word}` } }] },
   { text: word },
 ]
+
+const idle = (call: Call, path: string) =>
+  eventually(async () => (await call('GET', path)).body.status === 'idle')
 
 async function startProduct(t: TestContext) {
   const server = await startGuarded(t, { sweepIntervalMs: 100, env: { SIMULATED_SCRIPTS: 'true' } })
@@ -95,9 +104,10 @@ async function startProduct(t: TestContext) {
     await post(mine, session.id, scripted({ error: { message: word, status: 400 } }))
     await stream.event('turn.failed')
     stream.close()
-    await eventually(async () => (await call('GET', path)).body.status === 'idle')
+    await idle(call, path)
     const content = [{ type: 'image_file', image_id }]
     await send(call, `${path}/messages`, { message: { content } })
+    await idle(call, path)
     await send(token.call, `${path}/fork`, {})
     await send(call, `${path}/tokens`, {})
     const budget = { subject_type: 'end_user', subject_id: user, currency: 'usd', limit: 1 }
@@ -108,8 +118,7 @@ async function startProduct(t: TestContext) {
     const inChannel = await send(client.call, '/sessions', { title: word })
     await send(client.call, `/sessions/${inChannel.id}/messages`, messageOf(word), 201)
     expectStatus(await client.call('POST', '/runtime-auth'), 200)
-    const at = `/sessions/${inChannel.id}`
-    await eventually(async () => (await client.call('GET', at)).body.status === 'idle')
+    await idle(client.call, `/sessions/${inChannel.id}`)
     const query = `?user=${encodeURIComponent(user)}`
     return { user, word, token, sessionId: session.id as string, path, image_id, query }
   }
@@ -251,4 +260,22 @@ test('exports all data of one end user, and nothing of another, of prompts and o
   assert.deepEqual([data.length, data[0].target, data[0].details], [1, null, null])
   expectStatus(await call('DELETE', ada.path), 204)
   assert.deepEqual((await exported()).last.usage, usage)
+})
+
+test('deletions of several end users at once count all their usage as that of none', async (t) => {
+  const server = await startServer(t)
+  const { organization_id } = await createSession(server)
+  const users = [1, 2, 3, 4]
+  // Each user has days of its own beside those of all, so that no two plans have one order.
+  const usage = `insert into usage_days (org_id, day, agent_id, model, user_id, key_id, shard, calls)
+    select $1, date '2026-01-01' + n % 100, 'a', 'm' || n, 'user' || u, '', 0, 1
+    from generate_series(1, 4) u, generate_series(1, 1000 * u) n`
+  for (let round = 1; round <= 5; round += 1) {
+    await queryRows(server.databaseUrl, usage, [organization_id])
+    const deleted = users.map((user) => server.call('DELETE', `/v1/end-users?user=user${user}`))
+    for (const answer of await Promise.all(deleted)) expectStatus(answer, 200)
+    const sums = 'select user_id, sum(calls)::integer as calls from usage_days group by user_id'
+    const expected = [{ user_id: '', calls: round * 10_000 }]
+    assert.deepEqual(await queryRows(server.databaseUrl, sums), expected)
+  }
 })

@@ -1,24 +1,14 @@
 import assert from 'node:assert/strict'
-import { once } from 'node:events'
-import { createServer } from 'node:net'
 import { test } from 'node:test'
 import { createTestDatabase } from '../../apps/server/test/database.ts'
 import { converse, createSession, replyOf } from '../../apps/server/test/session.ts'
+import { reservePort } from '../ports.ts'
 import { startFails, startProcess } from '../process.ts'
-
-/** A loopback port that refuses connections. */
-async function closedPort(): Promise<number> {
-  const probe = createServer()
-  await once(probe.listen(0, '127.0.0.1'), 'listening')
-  const { port } = probe.address() as { port: number }
-  await new Promise((resolve) => probe.close(resolve))
-  return port
-}
 
 test('uses the host of a URL that accepts connections, in any position of the list', async (t) => {
   const databaseUrl = await createTestDatabase(t)
   const { host } = new URL(databaseUrl)
-  const closed = `127.0.0.1:${await closedPort()}`
+  const closed = `127.0.0.1:${await reservePort()}`
   for (const hosts of [`${closed},${host}`, `${host},${closed}`]) {
     const url = `${databaseUrl.replace(host, hosts)}?target_session_attrs=read-write`
     const server = await startProcess({ DATABASE_URL: url })

@@ -4,8 +4,13 @@ import { once } from 'node:events'
 import { readdir, readFile } from 'node:fs/promises'
 import { type AddressInfo, connect, createServer } from 'node:net'
 import { type TestContext, test } from 'node:test'
-import pg from 'pg'
-import { createTestDatabase, queryRows, runSql } from '../../apps/server/test/database.ts'
+import {
+  connectTo,
+  createTestDatabase,
+  lockWaits,
+  queryRows,
+  runSql,
+} from '../../apps/server/test/database.ts'
 import { startServer } from '../../apps/server/test/server.ts'
 import { eventually } from '../../apps/server/test/waiting.ts'
 import { beginProcess, startFails, startProcess } from '../process.ts'
@@ -15,7 +20,7 @@ const migrations = new URL('../../apps/server/migrations/', import.meta.url)
 const lastOfFirstRelease = '0013'
 
 /** A database of release 0.1, and a session that reads all of its tables until it is ended. */
-async function createOldDatabase(t: TestContext): Promise<{ url: string; backup: pg.Client }> {
+async function createOldDatabase(t: TestContext) {
   const admin = process.env.OUTLAST_TEST_DATABASE_URL!
   const name = `test_${randomBytes(8).toString('hex')}`
   const url = new URL(admin)
@@ -32,10 +37,7 @@ async function createOldDatabase(t: TestContext): Promise<{ url: string; backup:
     await runSql(url.href, await readFile(new URL(file, migrations), 'utf8'))
     await queryRows(url.href, 'insert into outlast_migrations (name) values ($1)', [file])
   }
-  const backup = new pg.Client({ connectionString: url.href })
-  backup.on('error', () => {})
-  await backup.connect()
-  t.after(() => backup.end())
+  const backup = await connectTo(t, url.href)
   return { url: url.href, backup }
 }
 
@@ -96,21 +98,26 @@ test('an index that waits for an open transaction logs it', async (t) => {
 
 /** Resolves once a statement waits for a lock, or none does. */
 const migrationWaits = (url: string, expected: boolean) =>
-  eventually(async () => {
-    const waiting = `select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`
-    return (await queryRows(url, waiting)).length > 0 === expected
-  })
+  eventually(async () => (await lockWaits(url)) > 0 === expected)
 
 test('a start that waits for the migration of another node logs it', async (t) => {
   const databaseUrl = await createTestDatabase(t)
-  const other = new pg.Client({ connectionString: databaseUrl })
-  other.on('error', () => {})
-  await other.connect()
+  const other = await connectTo(t, databaseUrl)
   await other.query('select pg_advisory_lock(79117651)')
   const starting = beginProcess({ DATABASE_URL: databaseUrl, LOG_LEVEL: 'info' })
   await eventually(async () => starting.output().includes('another node migrates the database'))
   await other.end()
   assert.equal(await (await starting.ready).stop(), 0)
+})
+
+test('a start that waits too long for the database ends with one sentence', async (t) => {
+  const databaseUrl = await createTestDatabase(t)
+  const other = await connectTo(t, databaseUrl)
+  await other.query('begin; lock table master_keys')
+  const { code, output } = await startFails({ DATABASE_URL: databaseUrl })
+  await other.end()
+  assert.equal(code, 1)
+  assert.match(output, /^outlast: The database does not answer in time\. \(.*timeout.*\)\n$/)
 })
 
 test('refuses a database with another encoding than UTF8, and creates nothing in it', async (t) => {

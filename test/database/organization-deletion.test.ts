@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { type TestContext, test } from 'node:test'
-import pg from 'pg'
 import { tablesOfOrganization } from '../../apps/server/src/store/organization-deletion.ts'
 import {
   addMember,
@@ -15,13 +14,19 @@ import {
   untilStatus,
 } from '../../apps/server/test/access.ts'
 import { addBudget, ledgerOf } from '../../apps/server/test/budgets.ts'
-import { createTestDatabase, queryRows, runSql } from '../../apps/server/test/database.ts'
+import {
+  connectTo,
+  createTestDatabase,
+  queryRows,
+  runSql,
+  untilLocked,
+} from '../../apps/server/test/database.ts'
 import { createSchedule, sending } from '../../apps/server/test/schedules.ts'
 import { startServer } from '../../apps/server/test/server.ts'
 import { createSession, post, scripted } from '../../apps/server/test/session.ts'
 import { follow, watch } from '../../apps/server/test/stream.ts'
 import { eventually } from '../../apps/server/test/waiting.ts'
-import { furnish, operationsOf, snapshotOf, unlimited } from '../access/operations.ts'
+import { furnish, operationsOf, snapshotOf, unlimited } from '../access/operations/operations.ts'
 import { startProcess } from '../process.ts'
 import { tablesWith, wordsRead } from './searching.ts'
 
@@ -58,13 +63,6 @@ const untilGone = (databaseUrl: string, id: string) =>
     const rows = await queryRows(databaseUrl, 'select from organizations where id = $1', [id])
     return rows.length === 0
   })
-
-async function connect(connectionString: string) {
-  const client = new pg.Client({ connectionString })
-  client.on('error', () => {})
-  await client.connect()
-  return client
-}
 
 type Server = Awaited<ReturnType<typeof startGuarded>>
 
@@ -240,7 +238,7 @@ test('a deletion that kill -9 interrupts is finished by another node', async (t)
     return (await queryRows(databaseUrl, sql, [orgId])).length
   }
   // A locked table does not delay other tables.
-  const blocking = await connect(databaseUrl)
+  const blocking = await connectTo(t, databaseUrl)
   await blocking.query('begin; lock table agents in access exclusive mode')
   expectStatus(await node.call('DELETE', `/v1/orgs/${orgId}`), 204)
   await eventually(async () => (await count('blobs')) + (await count('sessions')) === 0)
@@ -346,12 +344,11 @@ test('a legal hold during a deletion waits for it and is refused', async (t) => 
   const server = await startGuarded(t)
   const owner = await registerPerson(server)
   const session = await createSession({ call: owner.call, url: server.url })
-  const deleting = await connect(server.databaseUrl)
+  const deleting = await connectTo(t, server.databaseUrl)
   await deleting.query('begin')
   await deleting.query('update organizations set deleted_at = now() where id = $1', [owner.orgId])
   const hold = owner.call('PATCH', `/v1/sessions/${session.id}`, { legal_hold: true })
-  const waiting = `select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`
-  await eventually(async () => (await queryRows(server.databaseUrl, waiting)).length > 0)
+  await untilLocked(server.databaseUrl)
   await deleting.query('commit')
   await deleting.end()
   expectStatus(await hold, 404, 'not_found')

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import pg from 'pg'
+import type pg from 'pg'
 import { countAudit, listAudit } from '../../apps/server/src/store/access/audit-log.ts'
 import { checkAgents } from '../../apps/server/src/store/access/user-tokens.ts'
-import { listBudgets } from '../../apps/server/src/store/budgets/budgets.ts'
+import { sweepBudgets } from '../../apps/server/src/store/budgets/budget-deletion.ts'
+import { countBudgets, listBudgets } from '../../apps/server/src/store/budgets/budgets.ts'
 import { type Connections, type Db, databaseOn } from '../../apps/server/src/store/database.ts'
 import {
   deleteImagesOfEndUser,
@@ -19,7 +20,7 @@ import { listSessions } from '../../apps/server/src/store/sessions/session-lists
 import { listWorkflows } from '../../apps/server/src/store/sessions/workflows.ts'
 import { createStoredTexts } from '../../apps/server/src/store/stored-texts.ts'
 import { listDeliveries, sweepDeliveries } from '../../apps/server/src/store/webhooks/deliveries.ts'
-import { createTestDatabase, runSql } from '../../apps/server/test/database.ts'
+import { connectTo, createTestDatabase, runSql } from '../../apps/server/test/database.ts'
 import { beforeAll } from '../../apps/server/test/hooks.ts'
 
 const page = { offset: 0, limit: 20 }
@@ -39,7 +40,7 @@ insert into session_pins (org_id, session_id, user_id)
   select 'o', 'session_' || n * 10, 'user' || n % 500 from ${numbers(2_000)};
 insert into search_backfill values ('o', 'session_5');
 insert into audit_log (org_id, id, created_at, actor_type, actor_id, action, target)
-  select 'o', 'audit_' || n, now() - n * interval '1 second', 'user', 'actor' || n % 500, 'x', 'target' || n
+  select 'o', 'audit_' || n, now() - n * interval '1 second', 'user', 'actor' || n % 500, case when n % 500 = 9 then 'rare' else 'x' end, 'target' || n
   from ${numbers(20_000)};
 insert into webhooks (org_id, id, url, event_types) values ('o', 'w', 'http://x', '{}');
 insert into webhook_deliveries (org_id, webhook_id, event_id, event_type, body, status, created_at)
@@ -52,6 +53,9 @@ insert into images (org_id, id, session_id, filename, content_type, width, heigh
   from ${numbers(20_000)};
 insert into budgets (org_id, id, subject_type, subject_id, currency, limit_amount)
   select 'o', 'budget_' || n, 'end_user', 'user' || n, 'usd', 1 from ${numbers(20_000)};
+insert into agent_channels (org_id, id, agent_id, channel_type, config, enabled) values ('o', 'c', 'agent_1', 'x', '{}', true);
+insert into budgets (org_id, id, subject_type, subject_id, currency, limit_amount)
+  select 'o', 'budget_c' || n, 'channel_user', 'c k user' || n, 'usd', 1 from ${numbers(20_000)};
 insert into failed_turns (
   org_id, id, session_id, agent_id, input_message_id, input_sequence, sequence, attempts, error, error_code, failed_at
 )
@@ -94,10 +98,7 @@ beforeAll(async (t) => {
   const url = await createTestDatabase(t)
   await runSql(url, rows)
   await runSql(url, 'vacuum analyze')
-  client = new pg.Client({ connectionString: url })
-  client.on('error', () => {})
-  await client.connect()
-  t.after(() => client.end())
+  client = await connectTo(t, url)
 })
 
 /** Reads the first batch of a list. */
@@ -147,6 +148,10 @@ const cases: Record<string, Expected> = {
   'audit entries of an actor': {
     run: () => first(listAudit(db, 'o', { actor_id: 'actor9' }, page)),
     plan: [/using audit_log_by_actor/],
+  },
+  'audit entries of an action': {
+    run: () => first(listAudit(db, 'o', { action: 'rare' }, page)),
+    plan: [/using audit_log_by_action/],
   },
   'number of audit entries': {
     run: async () => {
@@ -218,6 +223,18 @@ const cases: Record<string, Expected> = {
   'budgets of a subject': {
     run: () => listBudgets(db, 'o', { subject_type: 'end_user', subject_id: 'user7', ...page }),
     plan: [/using budgets_of_subject/],
+  },
+  'budgets without users of channels': {
+    run: async () => {
+      await listBudgets(db, 'o', page)
+      await countBudgets(db, 'o')
+    },
+    plan: [/using budgets_newest .*\n(.*\n)*.*Aggregate\n.* using budgets_newest/],
+    not: /Seq Scan|Sort/,
+  },
+  'budgets to delete': {
+    run: () => sweepBudgets(db, 90),
+    plan: [/using budgets_pkey on budgets b\n *Index Cond: \(id >= /],
   },
   'failed turns of a session': {
     run: () => listWorkflows(db, 'o', { status: 'failed', session_id: 'session_7', ...page }),

@@ -1,6 +1,6 @@
 import { queryRows } from '../../apps/server/test/database.ts'
 import { eventually } from '../../apps/server/test/waiting.ts'
-import { dump } from '../access/canary.ts'
+import { dump } from '../access/operations/canary.ts'
 
 /** Tables that have a text in any of their columns, as text or as bytes. */
 export async function tablesWith(

@@ -3,11 +3,12 @@ import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { type Database, openDatabase } from '../../apps/server/src/store/database.ts'
 import { createHistory } from '../../apps/server/src/store/history.ts'
+import type { NewEvent } from '../../apps/server/src/store/sessions/log-sql.ts'
 import { renewLease } from '../../apps/server/src/store/sessions/nodes.ts'
 import { type Appending, appendToTurn } from '../../apps/server/src/store/sessions/turn-appends.ts'
 import {
   cancelTurn,
-  type NewEvent,
+  forgiveAttempt,
   refuseTurn,
   type TurnRun,
   takeTurn,
@@ -195,6 +196,18 @@ test('a turn is not taken from a node whose lease is held, but from one whose le
   await take(other, lapsed)
   const taken = await takeTurn(db, other, taker)
   assert.deepEqual([taken?.turn_attempt, taken?.taken_over], [2, true])
+})
+
+test('of the attempts that living nodes lost, every tenth counts as failed', async () => {
+  const ref = await newTurn()
+  const tries: (number | undefined)[] = []
+  for (let attempt = 1; attempt <= 22; attempt += 1) {
+    const taken = await takeTurn(db, ref, `node_slow${attempt}`)
+    tries.push(taken?.turn_tries)
+    for (const lost of [attempt - 1, attempt]) await forgiveAttempt(db, { ...ref, attempt: lost })
+  }
+  const ten = (count: number) => Array<number>(10).fill(count)
+  assert.deepEqual(tries, [1, ...ten(2), ...ten(3), 4])
 })
 
 test('a refusal of a superseded attempt changes nothing', async () => {

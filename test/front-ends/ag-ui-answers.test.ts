@@ -2,10 +2,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { beforeAll } from '../../apps/server/test/hooks.ts'
+import { startModel } from '../../apps/server/test/remotes/written-model.ts'
 import { startServer } from '../../apps/server/test/server.ts'
 import { createAgent, eventsOf, scripted } from '../../apps/server/test/session.ts'
 import { eventually } from '../../apps/server/test/waiting.ts'
-import { startModel } from '../../apps/server/test/written-model.ts'
 import { agUiClient, sessionOf, shownMessages } from './ag-ui-agent.ts'
 
 let server: Awaited<ReturnType<typeof startServer>>

@@ -4,13 +4,13 @@ import type { ServerResponse } from 'node:http'
 import { type TestContext, test } from 'node:test'
 import { OutlastChatTransport } from '@outlast/ai-sdk'
 import { createTestDatabase } from '../../apps/server/test/database.ts'
-import { createAgent, eventsOf } from '../../apps/server/test/session.ts'
 import {
   addVendorModel,
   beginStream,
   sendDelta,
   startVendor,
-} from '../../apps/server/test/vendor.ts'
+} from '../../apps/server/test/remotes/vendor.ts'
+import { createAgent, eventsOf } from '../../apps/server/test/session.ts'
 import { type ServerProcess, startProcess } from '../process.ts'
 import {
   expectLog,

@@ -88,6 +88,24 @@ test('continues an answer whose connection is dead but not closed', async () => 
   await expectLog(front, chat)
 })
 
+test('continues an answer also when the connection that resumes it is dead', async () => {
+  const front: Front = { server, agent, version: 7, id: 'dead-twice' }
+  const { asked, fetch } = stalling(300)
+  const left: unknown[] = []
+  const hanging = ((url: string, init?: RequestInit) => {
+    if (asked.length !== 1 || left.length > 0) return fetch(url, init)
+    left.push(init?.signal)
+    return new Promise(() => {})
+  }) as typeof fetch
+  const about = { url: server.url, agentId: agent.id, fetch: hanging, silenceMs: 1_000 }
+  const chat = openWith(front, { transport: new OutlastChatTransport(about) as never })
+  await chat.sendMessage({ text: slow() })
+  assert.equal(chat.status, 'ready', String(chat.error))
+  assert.equal(textIn(chat.lastMessage), words)
+  assert.deepEqual([asked.length > 1, (left[0] as AbortSignal).aborted], [true, true])
+  await expectLog(front, chat)
+})
+
 test('sends the answers of a step with an approval and a client tool at once', async () => {
   const front: Front = { server, agent, version: 7, id: 'mixed' }
   const transport = new OutlastChatTransport({ url: server.url, agentId: agent.id })

@@ -6,7 +6,15 @@ import type { Browser, Page } from 'playwright-core'
 import { beforeAll } from '../../apps/server/test/hooks.ts'
 import type { ScriptStep } from '../../apps/server/test/session.ts'
 import { eventually, openProfile, openTab, startBrowser } from '../browser/browser.ts'
-import { agentOf, endless, type Product, startProduct, tokensOf, untilGrowing } from './guarded.ts'
+import {
+  agentOf,
+  endless,
+  type Product,
+  send,
+  startProduct,
+  tokensOf,
+  untilGrowing,
+} from './guarded.ts'
 import { bundle, startSite } from './site.ts'
 
 const root = path.join(import.meta.dirname, '../..')
@@ -37,11 +45,6 @@ async function openChat(t: Hook, ...steps: ScriptStep[]) {
 
 const ready = (page: Page) => page.locator('main[data-status=ready]').waitFor()
 const replies = (page: Page) => page.locator('[data-role=assistant]')
-
-async function send(page: Page, text: string) {
-  await page.getByLabel('Message').fill(text)
-  await page.getByLabel('Message').press('Enter')
-}
 
 type Stored = { role: string; parts: { text?: string }[] }
 
@@ -95,6 +98,7 @@ test('a person approves after a reload, and the tool runs once', async (t) => {
   const resumed = page.waitForResponse((response) => response.url().endsWith('/my-chat/stream'))
   await page.reload()
   await resumed
+  await ready(page)
   await page.getByRole('button', { name: 'Allow multiply' }).click()
   await replies(page).getByText('Six.').waitFor()
   await ready(page)

@@ -2,9 +2,9 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { lastAssistantMessageIsCompleteWithApprovalResponses, type UIMessage } from 'ai'
 import { beforeAll } from '../../apps/server/test/hooks.ts'
+import { startModel } from '../../apps/server/test/remotes/written-model.ts'
 import { startServer } from '../../apps/server/test/server.ts'
 import { createAgent, scripted } from '../../apps/server/test/session.ts'
-import { startModel } from '../../apps/server/test/written-model.ts'
 import {
   expectLog,
   type Front,

@@ -54,7 +54,7 @@ export type Front = {
   fetch?: typeof fetch
 }
 
-export const apiOf = ({ server, agent, version }: Front) =>
+const apiOf = ({ server, agent, version }: Front) =>
   `${server.url}/v1/ai-sdk${version === 6 ? '/v6' : ''}/agents/${agent.id}/chat`
 
 /** Every chunk that clients have received. */

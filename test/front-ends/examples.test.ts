@@ -12,7 +12,7 @@ import { buildSdk } from '../../scripts/build-sdk.ts'
 import { eventually, openProfile, openTab, startBrowser } from '../browser/browser.ts'
 import { reservePort } from '../ports.ts'
 import { temporaryFolder } from '../process.ts'
-import { agentOf, endless, startProduct, untilGrowing } from './guarded.ts'
+import { agentOf, endless, send, startProduct, untilGrowing } from './guarded.ts'
 
 const examples = path.join(import.meta.dirname, '../../examples/front-ends')
 let browser: Browser
@@ -20,11 +20,6 @@ let browser: Browser
 beforeAll(async (t) => {
   browser = await startBrowser(t)
 })
-
-async function send(page: Page, text: string) {
-  await page.getByLabel('Message').fill(text)
-  await page.getByLabel('Message').press('Enter')
-}
 
 /** Reloads the page during an answer, which is then shown from its beginning and goes on. */
 async function reloadDuringAnswer(page: Page) {

@@ -43,6 +43,12 @@ export const endless = {
   tokens_per_second: 20,
 }
 
+/** Sends a message in the only chat of a page. */
+export async function send(page: Page, text: string) {
+  await page.getByLabel('Message').fill(text)
+  await page.getByLabel('Message').press('Enter')
+}
+
 /** Waits until an answer is shown from its beginning, and then until more of it is shown. */
 export async function untilGrowing(page: Page) {
   const shown = async () =>

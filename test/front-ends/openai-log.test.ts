@@ -5,9 +5,9 @@ import { Agent, OpenAIProvider, Runner, setTracingDisabled } from '@openai/agent
 import OpenAI from 'openai'
 import type { Response, ResponseInput } from 'openai/resources/responses/responses'
 import { beforeAll } from '../../apps/server/test/hooks.ts'
+import { startModel } from '../../apps/server/test/remotes/written-model.ts'
 import { startServer } from '../../apps/server/test/server.ts'
 import { createAgent, type ScriptStep, scripted } from '../../apps/server/test/session.ts'
-import { startModel } from '../../apps/server/test/written-model.ts'
 import { flat, loggedIn } from './openai-log.ts'
 
 let server: Awaited<ReturnType<typeof startServer>>

@@ -17,9 +17,15 @@ import OpenAI from 'openai'
 import type { Response, ResponseStreamEvent } from 'openai/resources/responses/responses'
 import { createTestDatabase } from '../../apps/server/test/database.ts'
 import { beforeAll } from '../../apps/server/test/hooks.ts'
+import { startModel } from '../../apps/server/test/remotes/written-model.ts'
 import { type Call, startServer } from '../../apps/server/test/server.ts'
-import { createAgent, eventsOf, replyOf, scripted } from '../../apps/server/test/session.ts'
-import { startModel } from '../../apps/server/test/written-model.ts'
+import {
+  createAgent,
+  eventsOf,
+  replyOf,
+  scripted,
+  sessionOf,
+} from '../../apps/server/test/session.ts'
 import { startProcess } from '../process.ts'
 import { flat, loggedIn } from './openai-log.ts'
 
@@ -177,8 +183,6 @@ async function sessionIn(two: { call: Call }) {
 }
 
 const responseOf = (chunk: ResponseStreamEvent) => (chunk as { response: Response }).response
-const sessionOf = (response: Response) =>
-  (response as unknown as { outlast: { session_id: string } }).outlast.session_id
 
 type Had = { number: number; texts: Map<string, string>; last: ResponseStreamEvent | undefined }
 
@@ -260,6 +264,13 @@ test('a client whose node stops gets an error, and the rest from another node', 
   await rest
   assert.equal(textOf(had), 'First and last.')
   assert.equal((await openai.responses.retrieve(id)).output_text, 'First and last.')
+})
+
+test('generateText of the AI SDK rejects with the sentence of a failed turn', async () => {
+  const provider = createOpenAI({ baseURL: `${server.url}/openai/v1`, apiKey: 'none' })
+  const prompt = scripted({ error: { message: 'x', status: 401 } })
+  const asked = generateText({ model: provider.responses(model), prompt, maxRetries: 0 })
+  await assert.rejects(asked, { message: "The model's provider rejected the API key." })
 })
 
 test('a request that its client repeats after kill -9 of the node gets the first turn', async (t) => {

@@ -5,7 +5,7 @@ import { test } from 'node:test'
 import type { Browser, Page } from 'playwright-core'
 import { builtins } from '../../apps/server/src/capabilities/index.ts'
 import { beforeAll } from '../../apps/server/test/hooks.ts'
-import { answerFirst, asksTwice } from '../../apps/server/test/own-code.ts'
+import { answerFirst, asksTwice } from '../../apps/server/test/processes/own-code.ts'
 import { startServer } from '../../apps/server/test/server.ts'
 import { createAgent, scripted } from '../../apps/server/test/session.ts'
 import { eventually, openProfile, openTab, startBrowser } from '../browser/browser.ts'
@@ -141,13 +141,13 @@ test('an answer to questions that another client answered is not one to the next
   await untilLast(page, waits)
   const { body } = await server.call('GET', '/v1/sessions?user=eve')
   const { id } = body.data[0]
-  const answered = answerBefore(page, () => answerFirst(server.call, id))
+  const answer = await answerBefore(page, () => answerFirst(server.call, id))
   await page.evaluate(`(() => {
     const message = runtime.thread.getMessageById(runtime.thread.getState().messages.at(-1).id)
     const answers = { q1: { optionIds: ['Yes'] } }
     message.getMessagePartByIndex(0).respondToToolApproval({ answers })
   })()`)
-  assert.equal(await answered, 409)
+  assert.equal(await answer.status(), 409)
 })
 
 test('a thread that the server refused is created when the cause is gone', async (t) => {

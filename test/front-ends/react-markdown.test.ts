@@ -26,7 +26,6 @@ beforeAll(async (t) => {
 /** Renders Markdown and returns its HTML. */
 async function html(text: string): Promise<string> {
   await page.evaluate(`app.showMarkdown(${JSON.stringify(text)})`)
-  await page.evaluate('new Promise((done) => setTimeout(done))')
   return page.locator('#root > div').innerHTML()
 }
 

@@ -6,7 +6,7 @@ import { createTokenHandler, nodeHandler } from '@outlast/sdk/server'
 import type { Browser, Page } from 'playwright-core'
 import { beforeAll } from '../../apps/server/test/hooks.ts'
 import { eventually, openProfile, openTab, startBrowser } from '../browser/browser.ts'
-import { agentOf, type Product, startProduct } from './guarded.ts'
+import { agentOf, type Product, send, startProduct } from './guarded.ts'
 import { bundle, startSite } from './site.ts'
 
 const root = path.join(import.meta.dirname, '../..')
@@ -35,11 +35,6 @@ const untilShown = (page: Page, texts: string[]) =>
       texts,
     )
   })
-
-async function send(page: Page, text: string) {
-  await page.getByLabel('Message').fill(text)
-  await page.getByLabel('Message').press('Enter')
-}
 
 test('the next user of a page has a token and a conversation of their own', async (t) => {
   const { page } = await openTab(await openProfile(t, browser), origin)

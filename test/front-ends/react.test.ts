@@ -5,7 +5,7 @@ import { test } from 'node:test'
 import type { Browser, Page } from 'playwright-core'
 import { builtins } from '../../apps/server/src/capabilities/index.ts'
 import { beforeAll } from '../../apps/server/test/hooks.ts'
-import { answerFirst, asksTwice, ownTools } from '../../apps/server/test/own-code.ts'
+import { answerFirst, asksTwice, ownTools } from '../../apps/server/test/processes/own-code.ts'
 import { startServer } from '../../apps/server/test/server.ts'
 import { createAgent, createSession, eventsOf, scripted } from '../../apps/server/test/session.ts'
 import { eventually, openProfile, openTab, startBrowser } from '../browser/browser.ts'
@@ -215,9 +215,9 @@ test('an answer to questions that another client answered is not one to the next
     await send(page, scripted(calls('confirm'), { text: `Done: ${button}.` }))
     const first = page.getByRole('group', { name: 'Cancel the seat?' })
     await first.getByLabel('Yes').check()
-    const answered = answerBefore(page, () => answerFirst(server.call, id))
+    const answer = await answerBefore(page, () => answerFirst(server.call, id))
     await page.getByRole('button', { name: button }).click()
-    assert.equal(await answered, 409)
+    assert.equal(await answer.status(), 409)
     const next = page.getByRole('group', { name: 'Cancel the flight?' })
     await next.waitFor()
     assert.equal(await next.getByRole('radio', { checked: true }).count(), 0)

@@ -55,8 +55,11 @@ export async function startSite(
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
 }
 
-/** Does work before the next answers of a page reach the server. Returns their status. */
-export async function answerBefore(page: Page, work: () => Promise<unknown>): Promise<number> {
+/**
+ * Does work before the next answers of a page reach the server. Resolves when the page can send
+ * them; `status` waits for theirs.
+ */
+export async function answerBefore(page: Page, work: () => Promise<unknown>) {
   await page.route(
     '**/question-answers',
     async (route) => {
@@ -67,5 +70,6 @@ export async function answerBefore(page: Page, work: () => Promise<unknown>): Pr
   )
   const isAnswer = (request: Request) =>
     request.method() === 'POST' && request.url().endsWith('/question-answers')
-  return (await page.waitForResponse((response) => isAnswer(response.request()))).status()
+  const answer = page.waitForResponse((response) => isAnswer(response.request()))
+  return { status: async () => (await answer).status() }
 }

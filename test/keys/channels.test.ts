@@ -3,9 +3,9 @@ import { test } from 'node:test'
 import { expectStatus } from '../../apps/server/test/access.ts'
 import { channelClient, openChannel } from '../../apps/server/test/channel.ts'
 import { createTestDatabase } from '../../apps/server/test/database.ts'
+import { issuerClient, startTokenIssuer } from '../../apps/server/test/remotes/token-issuer.ts'
 import { startServer } from '../../apps/server/test/server.ts'
-import { issuerClient, startTokenIssuer } from '../../apps/server/test/token-issuer.ts'
-import { dump } from '../access/canary.ts'
+import { dump } from '../access/operations/canary.ts'
 import { both, onlyV1, onlyV2, query, rotateKeys } from './rotating.ts'
 
 test('the secret of a client of a channel is sealed again with the others, and works as before', async (t) => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { createTestDatabase } from '../../apps/server/test/database.ts'
-import { addMcpServer, sessionWithMcp, startMcp } from '../../apps/server/test/mcp.ts'
+import { addMcpServer, sessionWithMcp, startMcp } from '../../apps/server/test/remotes/mcp.ts'
 import { startServer } from '../../apps/server/test/server.ts'
 import { useTools } from '../../apps/server/test/tool-session.ts'
 import { both, forgetV1, onlyV1, onlyV2, query, rotateKeys } from './rotating.ts'

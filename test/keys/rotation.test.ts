@@ -1,17 +1,16 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
-import { setTimeout as sleep } from 'node:timers/promises'
-import pg from 'pg'
 import { newId } from '../../apps/server/src/ids.ts'
 import { createSecrets } from '../../apps/server/src/secrets.ts'
 import { openDatabase } from '../../apps/server/src/store/database.ts'
 import { checkMasterKeys } from '../../apps/server/src/store/master-keys.ts'
 import { keyDestination, keyPlace } from '../../apps/server/src/store/models/providers.ts'
 import { defaultOrganization } from '../../apps/server/src/store/models/seeds.ts'
-import { createTestDatabase } from '../../apps/server/test/database.ts'
+import { connectTo, createTestDatabase, untilLocked } from '../../apps/server/test/database.ts'
 import { startServer } from '../../apps/server/test/server.ts'
 import { converse, replyOf } from '../../apps/server/test/session.ts'
 import { sessionWith, type ToolUse, useTools } from '../../apps/server/test/tool-session.ts'
+import { startFails } from '../process.ts'
 import {
   addProvider,
   both,
@@ -23,6 +22,7 @@ import {
   sealedUnder,
   startVendor,
   v1,
+  v2,
 } from './rotating.ts'
 
 /** Where the keys of these tests may be sent. */
@@ -67,6 +67,13 @@ test('a provider keeps its key through a change of the master key', async (t) =>
   assert.equal(replyOf(await converse(t, third, sessionId, 'Without the old one?')), 'Yes.')
   assert.deepEqual(vendor.keys, Array(3).fill(`Bearer ${apiKey}`))
   await third.stop()
+
+  const refused = await startFails({ ...onlyV1, DATABASE_URL: databaseUrl })
+  assert.equal(refused.code, 1)
+  assert.match(refused.output, /sealed with master key kek-v2, which this node does not have/)
+  const back = { SECRETS_ENCRYPTION_KEY: v1, SECRETS_ENCRYPTION_KEY_PREVIOUS: v2 }
+  assert.equal((await rotateKeys({ ...back, DATABASE_URL: databaseUrl })).code, 0)
+  await (await start(onlyV1)).stop()
 })
 
 test('secrets of sessions are sealed again with the keys of providers', async (t) => {
@@ -139,19 +146,10 @@ async function allRotated(databaseUrl: string, ids: string[]) {
 
 /** Locks a provider's row, and returns once the command waits for it. */
 async function holdRow(t: TestContext, url: string, id: string) {
-  const client = new pg.Client({ connectionString: url })
-  client.on('error', () => {})
-  await client.connect()
-  t.after(() => client.end())
+  const client = await connectTo(t, url)
   await client.query('begin')
   await client.query('select 1 from providers where id = $1 for update', [id])
-  const waiting = `select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`
-  return {
-    client,
-    async awaited() {
-      while ((await query(url, waiting)).length === 0) await sleep(20)
-    },
-  }
+  return { client, awaited: () => untilLocked(url) }
 }
 
 test('a rotation that is killed in the middle is finished by the next one', async (t) => {

@@ -7,7 +7,7 @@ import {
   expectSigned,
   startReceiver,
   startWithWebhooks,
-} from '../../apps/server/test/receiver.ts'
+} from '../../apps/server/test/remotes/receiver.ts'
 import { both, forgetV1, onlyV1, onlyV2, query, rotateKeys } from './rotating.ts'
 
 test('secrets of webhooks are sealed again with the others, and sign as before', async (t) => {

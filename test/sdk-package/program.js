@@ -14,6 +14,10 @@ async function failureOf(call) {
   }
 }
 
+/** A request without a response. */
+const untilAborted = (_, { signal }) =>
+  new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)))
+
 const getWeather = clientTool({
   name: 'get_weather',
   description: 'The weather of a place.',
@@ -55,7 +59,7 @@ export async function drive({ url, apiKey, sessionId }) {
       createOutlast({ url: 'http://127.0.0.1:1', retriesMax: 0 }).health.get(),
     ),
     late: await failureOf(() =>
-      outlast.messages.list(sessionId, {}, { timeoutMs: 0, retriesMax: 0 }),
+      createOutlast({ url, fetch: untilAborted, timeoutMs: 1, retriesMax: 0 }).health.get(),
     ),
     isStopped: await outlast.messages.list(sessionId, {}, { signal: stopped }).then(
       () => false,

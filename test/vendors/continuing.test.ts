@@ -1,7 +1,9 @@
 /** Conversations whose earlier messages a vendor would refuse as they are stored. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { addBudget, ledgerOf } from '../../apps/server/test/budgets.ts'
 import { dataOf } from '../../apps/server/test/session.ts'
+import { eventually } from '../../apps/server/test/waiting.ts'
 import { redImage } from './image.ts'
 import { playReplies, talkToPlayer } from './recorded.ts'
 import { callsIn } from './suite.ts'
@@ -94,3 +96,50 @@ for (const { type, words, room } of longMessages) {
     assert.ok(room(first) > 8_192, 'models count thinking as output')
   })
 }
+
+test('Google gets names of tools that it accepts, and calls the tools by them', async (t) => {
+  const tool = { type: 'client_side', name: '3d-view', description: 'Turns the view.' }
+  const takes = [{ pieces: [{ call: 'call_1', name: '_3d-view', input: {} }] }, {}]
+  const fields = { tools: [tool], capabilities: [] }
+  const talk = await talkToPlayer(t, server(), { type: 'google', takes, fields })
+  const said = talk.say('Turn it.')
+  const path = `/v1/sessions/${talk.session.id}/tool-results`
+  const tool_results = [{ tool_call_id: 'call_1', result: 'Turned.' }]
+  await eventually(async () => (await server().call('POST', path, { tool_results })).status === 200)
+  const { events } = await said
+  const [call] = callsIn(events)
+  assert.deepEqual([call!.name, call!.arguments], ['3d-view', {}])
+  const [first, second] = talk.player.bodies()
+  assert.equal(first.tools[0].functionDeclarations[0].name, '_3d-view')
+  assert.doesNotMatch(JSON.stringify(second), /"3d-view"/)
+  assert.ok(dataOf(events, 'turn.completed'))
+})
+
+test('names of tools for Google are unique and have at most 64 characters', async (t) => {
+  const names = ['3d', '_3d', '7'.repeat(64)]
+  const tools = names.map((name) => ({ type: 'client_side', name, description: 'Turns the view.' }))
+  const takes = [{ pieces: [{ call: 'call_1', name: '_2_3d', input: {} }] }, {}]
+  const fields = { tools, capabilities: [] }
+  const talk = await talkToPlayer(t, server(), { type: 'google', takes, fields })
+  const said = talk.say('Turn it.')
+  const path = `/v1/sessions/${talk.session.id}/tool-results`
+  const tool_results = [{ tool_call_id: 'call_1', result: 'Turned.' }]
+  await eventually(async () => (await server().call('POST', path, { tool_results })).status === 200)
+  const { events } = await said
+  assert.equal(callsIn(events)[0]!.name, '3d')
+  const [{ functionDeclarations }] = talk.player.bodies()[0].tools
+  const given = functionDeclarations.map(({ name }: Body) => name)
+  assert.deepEqual(given, ['_2_3d', '_3d', `_${'7'.repeat(63)}`])
+  assert.ok(dataOf(events, 'turn.completed'))
+})
+
+test('a call reserves the signed thinking that is sent back with it', async (t) => {
+  const usage = { input: 30_000, output: 20_000 }
+  const takes = [{ pieces: wires.anthropic.signed, usage }, {}]
+  const { say, agent } = await talkToPlayer(t, server(), { type: 'anthropic', takes })
+  const budget = await addBudget(server(), { subject: ['agent', agent.id], limit: 10_000_000 })
+  await say('Two sums, please', { controls: { max_output_tokens: 100 } })
+  const [, later, ...more] = (await ledgerOf(server(), budget)).map((entry) => entry.reserved!)
+  assert.ok(later! > 50_100 && later! < 51_000, `${later} reserved`)
+  assert.deepEqual(more, [])
+})

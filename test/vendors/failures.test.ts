@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { Event } from '@outlast/contract'
+import { sendJson, startAnyVendor } from '../../apps/server/test/remotes/any-vendor.ts'
 import { dataOf, replyOf } from '../../apps/server/test/session.ts'
 import { reach, startAimock } from './aimock.ts'
 import { talkToPlayer } from './recorded.ts'
@@ -55,6 +56,30 @@ function expectFailure(events: Event[], code: string) {
   assert.deepEqual(metadata.finish_reasons, ['error'])
   assert.equal(dataOf(events, 'reason.completed').error, error)
 }
+
+/** Errors of vendors and servers for a conversation that is too long. */
+const tooLong: [status: number, message: string][] = [
+  [400, 'input length and `max_tokens` exceed context limit: 178959 + 64000 > 200000'],
+  [400, 'the request exceeds the available context size, try increasing it'],
+  [500, 'the request exceeds the available context size, try increasing it'],
+  [200, 'request (5000 tokens) exceeds the available context size (4096 tokens)'],
+  [400, "This model's maximum prompt length is 131072 but the request contains 200000 tokens."],
+  [422, 'Input validation error: `inputs` tokens + `max_new_tokens` must be <= 4096. Given: 5000'],
+  [400, 'The decoder prompt (length 5000) is longer than the maximum model length of 4096.'],
+]
+
+test('errors of a conversation that is too long, and of a rate limit in tokens', async (t) => {
+  let error: [status: number, message: string] = tooLong[0]!
+  const { url } = await startAnyVendor(t, (_, response) => {
+    const [status, message] = error
+    sendJson(response, { error: { message } }, status)
+  })
+  const about = { base_url: url, model_id: 'some-model' }
+  const { say } = await talkTo(server(), await addModel(server(), 'openai_completions', about))
+  for (error of tooLong) expectFailure((await say('Hello')).events, 'llm_too_long')
+  error = [400, 'Too many tokens, please wait before trying again.']
+  expectFailure((await say('Hello')).events, 'llm_rate_limited')
+})
 
 for (const type of wireTypes) {
   describe(`failures of ${type}`, { concurrency: true }, () => {

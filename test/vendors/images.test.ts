@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, type TestContext, test } from 'node:test'
-import { startAnyVendor } from '../../apps/server/test/any-vendor.ts'
+import { startAnyVendor } from '../../apps/server/test/remotes/any-vendor.ts'
 import { replyOf } from '../../apps/server/test/session.ts'
 import { inlinedImage, redImage } from './image.ts'
 import { talkToPlayer } from './recorded.ts'

@@ -4,7 +4,7 @@ import { describe, test } from 'node:test'
 import { dataOf } from '../../apps/server/test/session.ts'
 import { type Take, talkToPlayer } from './recorded.ts'
 import { serverOfFile } from './talk.ts'
-import { type WireType, wireTypes } from './wires/index.ts'
+import { type WireType, wires, wireTypes } from './wires/index.ts'
 import type { Body } from './wires/wire.ts'
 
 const server = serverOfFile()
@@ -130,6 +130,20 @@ describe('a model without response formats answers by a tool that it must call',
   }
 })
 
+test("an agent's tool with the name of the tool for answers is offered once", async (t) => {
+  const tools = [{ type: 'client_side', name: 'json', description: 'Reads JSON.' }]
+  const takes: Take[] = [{ pieces: [{ call: 'call_1', name: 'final_answer', input: valid }] }]
+  const fields = { tools, capabilities: [] }
+  for (const model_id of ['claude-3-haiku-20240307', 'claude-sonnet-5-5']) {
+    const played = { type: 'anthropic' as const, takes, model_id, fields }
+    const { say, player } = await talkToPlayer(t, server(), played)
+    const { events } = await say('How much?', output({ type: 'object' }))
+    assert.deepEqual(dataOf(events, 'turn.completed').output, valid)
+    const names = player.bodies()[0].tools.map(({ name }: Body) => name)
+    assert.deepEqual(names, ['json', 'final_answer'])
+  }
+})
+
 describe('the answer of an earlier turn is text in the next one', () => {
   for (const type of wireTypes) {
     test(type, async (t) => {
@@ -142,6 +156,17 @@ describe('the answer of an earlier turn is text in the next one', () => {
       const sent = JSON.stringify(player.bodies()[1])
       assert.ok(sent.includes(JSON.stringify(JSON.stringify(valid)).slice(1, -1)))
     })
+  }
+})
+
+test('signatures of calls are sent back in turns with and without a schema', async (t) => {
+  const { signed } = wires.openai_completions
+  const takes = [{ pieces: signed }, {}, text(valid), { pieces: [{ text: 'Three.' }] }]
+  const { say, player } = await talkToPlayer(t, server(), { type: 'openai_completions', takes })
+  await say('Two sums, please')
+  await say('How much?', output(closed))
+  for (const body of player.bodies().slice(1)) {
+    assert.deepEqual(wires.openai_completions.said(body).slice(0, signed.length), signed)
   }
 })
 

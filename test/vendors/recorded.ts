@@ -1,5 +1,5 @@
 import type { TestContext } from 'node:test'
-import { type Asked, startAnyVendor } from '../../apps/server/test/any-vendor.ts'
+import { type Asked, sendJson, startAnyVendor } from '../../apps/server/test/remotes/any-vendor.ts'
 import { addModel, type Server, type Talk, talkTo } from './talk.ts'
 import { type WireType, wires } from './wires/index.ts'
 import type { Body, VendorReply } from './wires/wire.ts'
@@ -7,16 +7,32 @@ import type { Body, VendorReply } from './wires/wire.ts'
 /** A scripted reply: complete, with a delayed end, or cut in the middle without an error. */
 export type Take = Partial<VendorReply> & { endsAfter?: Promise<unknown>; endsEarly?: true }
 
+/** A refusal of a request, if its vendor does not accept its form. */
+export type Refuse = (body: Body, about: Asked) => [status: number, body: object] | undefined
+
 /**
- * A server of one provider that plays replies in the provider's own bytes, one for each request,
- * and records the requests. Contract: the last reply is played for every request after it.
+ * A server of one provider that plays replies in the provider's own bytes, one for each request
+ * that is not refused, and records the requests. Contract: the last reply is played for every
+ * request after it.
  */
-export async function playReplies(t: TestContext, type: WireType, takes: Take[]) {
+export async function playReplies(
+  t: TestContext,
+  type: WireType,
+  takes: Take[],
+  refuse: Refuse = () => undefined,
+) {
+  let refused = 0
   const requests: { body: Body; about: Asked }[] = []
   const vendor = await startAnyVendor(t, async (about, response) => {
     // A request that was aborted before its body.
     if (about.body === '') return response.end()
-    const number = requests.push({ body: JSON.parse(about.body), about })
+    const body = JSON.parse(about.body)
+    const number = requests.push({ body, about }) - refused
+    const refusal = refuse(body, about)
+    if (refusal) {
+      refused += 1
+      return sendJson(response, refusal[1], refusal[0])
+    }
     const { endsAfter, endsEarly, ...reply } = takes[number - 1] ?? takes.at(-1)!
     const text = wires[type].write({
       id: `reply_${number}`,
@@ -52,9 +68,10 @@ export async function talkToPlayer(
     takes,
     model_id = wires[type].model,
     fields,
-  }: { type: WireType; takes: Take[]; model_id?: string; fields?: object },
+    refuse,
+  }: { type: WireType; takes: Take[]; model_id?: string; fields?: object; refuse?: Refuse },
 ): Promise<Talk & { player: Player; model: Awaited<ReturnType<typeof addModel>> }> {
-  const player = await playReplies(t, type, takes)
+  const player = await playReplies(t, type, takes, refuse)
   const model = await addModel(server, type, { base_url: player.base_url, model_id })
   return { ...(await talkTo(server, model, fields)), player, model }
 }

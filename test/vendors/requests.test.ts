@@ -10,7 +10,7 @@ import type { Body } from './wires/wire.ts'
 const server = serverOfFile()
 
 /** The field of a request that holds the thinking effort, and its value for `low`. */
-const efforts: [type: WireType, model: string, of: (body: Body) => unknown, expected: object][] = [
+const efforts: [type: WireType, model: string, of: (body: Body) => unknown, expected: unknown][] = [
   ...(['openai', 'azure_openai'] as const).flatMap((type) =>
     ['gpt-5-mini', 'my-deployment'].map(
       (model) =>
@@ -23,7 +23,7 @@ const efforts: [type: WireType, model: string, of: (body: Body) => unknown, expe
             include: ['reasoning.encrypted_content'],
             store: false,
           },
-        ] as [WireType, string, (body: Body) => unknown, object],
+        ] as (typeof efforts)[number],
     ),
   ),
   [
@@ -53,6 +53,30 @@ for (const [type, model_id, of, expected] of efforts) {
     assert.deepEqual(of(player.bodies()[0]), expected)
     await say('Hello again')
     assert.notDeepEqual(of(player.bodies()[1]), expected, 'nothing of it by default')
+  })
+}
+
+/** The same for `none`. */
+const off: typeof efforts = [
+  ['openai', 'gpt-5.1', ({ reasoning }) => reasoning, { effort: 'none' }],
+  ['openai', 'gpt-5-mini', ({ reasoning }) => reasoning.effort, 'minimal'],
+  ['openai_completions', 'gpt-5.1', (body) => body.reasoning_effort, 'none'],
+  ['anthropic', 'claude-haiku-4-5', ({ thinking }) => thinking, { type: 'disabled' }],
+  [
+    'google',
+    'gemini-2.5-flash',
+    ({ generationConfig }) => generationConfig.thinkingConfig,
+    { thinkingBudget: 0 },
+  ],
+]
+
+for (const [type, model_id, of, expected] of off) {
+  test(`${type}, ${model_id}: a request without thinking`, async (t) => {
+    const { say, player } = await talkToPlayer(t, server(), { type, model_id, takes: [{}] })
+    const { events } = await say('Hello', { controls: { reasoning: { effort: 'none' } } })
+    assert.deepEqual(of(player.bodies()[0]), expected)
+    const starts = events.filter((event) => event.type === 'reason.thinking.started')
+    assert.equal(starts.length, expected === 'minimal' ? 1 : 0)
   })
 }
 

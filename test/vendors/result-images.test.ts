@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, type TestContext, test } from 'node:test'
 import { expectStatus } from '../../apps/server/test/access.ts'
-import { addMcpServer, startMcp } from '../../apps/server/test/mcp.ts'
+import { addMcpServer, startMcp } from '../../apps/server/test/remotes/mcp.ts'
 import { redImage } from './image.ts'
 import { playReplies } from './recorded.ts'
 import { addModel, serverOfFile, talkTo } from './talk.ts'

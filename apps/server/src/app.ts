@@ -293,13 +293,13 @@ async function makeNode(
   undo.push(grepping.stop)
   if (secrets) await bindSealed(db, secrets)
   warnOfBroad(config, log)
-  const reaching = { outbound, budgets: createFetchBudgets(), secrets }
-  const mcp = createMcp({ db, config, log, version: about.version, ...reaching })
+  const reaching = { outbound, fetchBudgets: createFetchBudgets(), secrets }
+  const connections = { db: others, toolDb: patient }
+  const mcp = createMcp({ ...connections, config, log, version: about.version, ...reaching })
   undo.push(mcp.stop)
   const node: Node = {
     id: about.nodeId,
-    db: others,
-    toolDb: patient,
+    ...connections,
     shares,
     waitingForDb: waiting,
     leaseDb,

@@ -253,6 +253,7 @@ export const catalogue = {
   ],
   database_unavailable: [503, 'The database cannot be reached. Try again.'],
   grep_busy: [503, 'Too many searches at once. Try again.'],
+  validation_timeout: [503, 'The arguments could not be validated in time. Try again.'],
   session_changing: [503, 'The session changes too fast for this request. Try again.'],
   shutting_down: [503, 'The server is shutting down. Try again.'],
 } as const satisfies Record<string, readonly [status: number, sentence: string]>

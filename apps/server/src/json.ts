@@ -3,6 +3,15 @@ export type JsonObject = Record<string, unknown>
 export const isJsonObject = (value: unknown): value is JsonObject =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 
+/** The value of a text that is JSON. Other text is itself. */
+export function jsonOrText(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return text
+  }
+}
+
 /** JSON whose objects have their keys in order. */
 export const sortedJson = (value: unknown): string =>
   JSON.stringify(value, (_, part) => (isJsonObject(part) ? sortedKeys(part) : part))

@@ -4,7 +4,7 @@ import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { runCommand, startCommand, temporaryFolder } from '../../../test/process.ts'
 import { createTestDatabase } from '../test/database.ts'
-import { writeProject } from '../test/project-files.ts'
+import { writeProject } from '../test/processes/project-files.ts'
 import { eventually } from '../test/waiting.ts'
 import { lockDataDir } from './store/embedded/data-dir.ts'
 

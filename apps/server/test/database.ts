@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import type { TestContext } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
+import { eventually } from './waiting.ts'
 
 export const template = 'template_outlast'
 
@@ -56,12 +57,41 @@ export async function queryRows<Row extends object>(
   text: string,
   values: unknown[] = [],
 ): Promise<Row[]> {
-  const client = new pg.Client({ connectionString: url })
-  client.on('error', () => {})
-  await client.connect()
+  const client = await connect(url)
   try {
     return (await client.query<Row>(text, values)).rows
   } finally {
     await client.end()
   }
 }
+
+async function connect(connectionString: string): Promise<pg.Client> {
+  const client = new pg.Client({ connectionString })
+  client.on('error', () => {})
+  await client.connect()
+  return client
+}
+
+/** Opens a connection that ends with the test. */
+export async function connectTo(t: Pick<TestContext, 'after'>, url: string): Promise<pg.Client> {
+  const client = await connect(url)
+  t.after(() => client.end())
+  return client
+}
+
+/**
+ * Returns the number of statements that wait for a lock, without those that nodes make by
+ * themselves: of the search index, and to renew a lease.
+ */
+export async function lockWaits(url: string): Promise<number> {
+  const waiting = await queryRows(
+    url,
+    `select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'
+    and query not like '%insert into search_sessions%' and query not like '%insert into nodes%'`,
+  )
+  return waiting.length
+}
+
+/** Resolves once so many statements wait for a lock. */
+export const untilLocked = (url: string, count = 1) =>
+  eventually(async () => (await lockWaits(url)) >= count)

@@ -10,8 +10,8 @@ import { migrateQueue } from '../src/runtime/queue.ts'
 import { createPool } from '../src/store/database.ts'
 import { startEmbedded } from '../src/store/embedded.ts'
 import { migrate } from '../src/store/migrate.ts'
-import { copyDataDir, templateFolder } from './data-dir.ts'
 import { runSql, template } from './database.ts'
+import { copyDataDir, templateFolder } from './processes/data-dir.ts'
 
 /** Test data needs no durability. */
 const fast = { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off' }

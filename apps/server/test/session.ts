@@ -84,3 +84,7 @@ export async function mathSession(t: TestContext) {
   const agent = await createAgent(server, { capabilities: [{ ref: 'test_math' }] })
   return { server, agent, session: await createSession(server, { agent_id: agent.id }) }
 }
+
+/** The id of the session of a response, as clients of OpenAI's API get it. */
+export const sessionOf = (response: object) =>
+  (response as { outlast: { session_id: string } }).outlast.session_id

@@ -51,10 +51,10 @@ export async function listen(t: Hook, url: string, { headers = {}, heard = () =>
     for (const look of waiting) look()
   })()
 
-  async function until<T>(find: () => T | undefined): Promise<T> {
+  async function until<T>(find: () => T): Promise<NonNullable<T>> {
     for (;;) {
       const found = find()
-      if (found !== undefined) return found
+      if (found) return found
       if (over) throw new Error(`the stream ended; it had ${frames.map(({ event }) => event)}`)
       await new Promise<void>((resolve) => {
         const look = () => {

@@ -29,8 +29,8 @@ export async function* readChunks(
   }
 }
 
-/** A connection whose other end is gone may never end. */
-async function unlessSilent<T>(read: Promise<T>, silenceMs: number): Promise<T> {
+/** Throws after `silenceMs`: a connection whose other end is gone may never end. */
+export async function unlessSilent<T>(read: Promise<T>, silenceMs: number): Promise<T> {
   const { promise: silence, reject } = Promise.withResolvers<never>()
   const error = new Error(`The stream was silent for ${silenceMs} ms.`)
   const timer = setTimeout(() => reject(error), silenceMs)

@@ -1,5 +1,5 @@
 import type { UIChunk } from '@outlast/contract/folds/ai-sdk'
-import { readChunks } from './read-chunks.ts'
+import { readChunks, unlessSilent } from './read-chunks.ts'
 
 export type TransportOptions = {
   /** Address of the server. In a page, `/` is the server of the page. */
@@ -77,21 +77,35 @@ export class OutlastChatTransport {
     await this.#request(path, { chatId }, { method: 'POST' })
   }
 
-  /** `messageId`: the answer, or the message that is answered. Default: what runs now. */
-  #resume(asking: Asking, messageId?: string) {
+  /**
+   * `messageId`: the answer, or the message that is answered. Default: what runs now.
+   * Contract: throws if no response begins within `silenceMs`.
+   */
+  async #resume(asking: Asking, messageId?: string) {
     const { user } = (asking.body ?? {}) as { user?: unknown }
     const query = new URLSearchParams({
       ...(typeof user === 'string' && { user }),
       ...(messageId !== undefined && { message_id: messageId }),
     })
     const path = `/${encodeURIComponent(asking.chatId)}/stream`
-    return this.#request(query.size > 0 ? `${path}?${query}` : path, asking, { method: 'GET' })
+    const leaving = new AbortController()
+    const signals = [leaving.signal, ...(asking.abortSignal ? [asking.abortSignal] : [])]
+    const about = { ...asking, abortSignal: AbortSignal.any(signals) }
+    try {
+      return await this.#request(query.size > 0 ? `${path}?${query}` : path, about, {
+        method: 'GET',
+        silenceMs: this.#silenceMs(),
+      })
+    } catch (error) {
+      leaving.abort()
+      throw error
+    }
   }
 
   async #request(
     path: string,
     { abortSignal, headers }: Asking,
-    { method, body }: { method: string; body?: object },
+    { method, body, silenceMs }: { method: string; body?: object; silenceMs?: number },
   ): Promise<Response> {
     const { url, agentId, apiKey, version = 7, fetch: send = fetch } = this.#options
     const token = typeof apiKey === 'function' ? await apiKey() : apiKey
@@ -100,13 +114,14 @@ export class OutlastChatTransport {
     if (token !== undefined) all.set('authorization', `Bearer ${token}`)
     if (body) all.set('content-type', 'application/json')
     const base = `${url.replace(/\/$/, '')}/v1/ai-sdk${version === 6 ? '/v6' : ''}`
-    const response = await send(`${base}/agents/${encodeURIComponent(agentId)}/chat${path}`, {
+    const sending = send(`${base}/agents/${encodeURIComponent(agentId)}/chat${path}`, {
       method,
       headers: all,
       credentials: 'same-origin',
       ...(body && { body: JSON.stringify(body) }),
       ...(abortSignal && { signal: abortSignal }),
     })
+    const response = await (silenceMs ? unlessSilent(sending, silenceMs) : sending)
     if (response.ok) return response
     throw Object.assign(new Error(await response.text()), { status: response.status })
   }
@@ -131,8 +146,12 @@ export class OutlastChatTransport {
     return this.#options.version ?? 7
   }
 
+  #silenceMs() {
+    return this.#options.silenceMs ?? 30_000
+  }
+
   #chunksOf(response: Response): AsyncGenerator<UIChunk> {
-    return readChunks(response, this.#options.silenceMs ?? 30_000)
+    return readChunks(response, this.#silenceMs())
   }
 
   /**

@@ -10,7 +10,7 @@ import {
 } from '../../../apps/server/test/file-agents.ts'
 import { beforeAll } from '../../../apps/server/test/hooks.ts'
 import { startServer } from '../../../apps/server/test/server.ts'
-import { runHere } from '../test/here.ts'
+import { printedBy, runHere } from '../test/here.ts'
 import { outlast } from '../test/program.ts'
 
 let server: Awaited<ReturnType<typeof startServer>>
@@ -25,11 +25,8 @@ beforeAll(async (t) => {
 const cli = (args: string[], input = '') =>
   runHere(args, { env: { OUTLAST_URL: server.url }, input })
 
-const made = async (args: string[], input = '') => {
-  const { code, stdout, stderr } = await cli([...args, '--json'], input)
-  assert.equal(code, 0, stderr)
-  return JSON.parse(stdout)
-}
+const made = async (args: string[], input = '') =>
+  JSON.parse(await printedBy(cli([...args, '--json'], input)))
 
 const agentsThere = async () => (await server.call('GET', '/v1/agents')).body.total
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { beforeAll } from '../../../apps/server/test/hooks.ts'
 import { startServer } from '../../../apps/server/test/server.ts'
-import { runHere } from '../test/here.ts'
+import { printedBy, runHere } from '../test/here.ts'
 
 let url: string
 let session: string
@@ -10,11 +10,7 @@ let reply: { id: string }
 
 const cli = (...args: string[]) => runHere(args, { env: { OUTLAST_URL: url }, input: '' })
 
-async function made(...args: string[]) {
-  const { code, stdout, stderr } = await cli(...args, '--json')
-  assert.equal(code, 0, stderr)
-  return JSON.parse(stdout)
-}
+const made = async (...args: string[]) => JSON.parse(await printedBy(cli(...args, '--json')))
 
 beforeAll(async (t) => {
   url = (await startServer(t as TestContext)).url

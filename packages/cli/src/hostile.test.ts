@@ -182,6 +182,36 @@ test('removes control sequences from names, exports and JSON of a server', async
   assert.equal(piped.stdout, hostile)
 })
 
+test('removes control sequences from the provider that the doctor tests', async (t) => {
+  const hostile = 'a\x1b]0;title\x07\x1b[2J\x9b2J\u202eb'
+  const provider = {
+    id: 'provider_1',
+    name: hostile,
+    provider_type: 'openai',
+    api_key_set: true,
+    status: 'active',
+  }
+  const answers: Record<string, unknown> = {
+    '/v1/agents': { data: [], total: 0 },
+    '/v1/sessions': { data: [], total: 0 },
+    '/v1/llm-providers': { data: [provider], total: 1 },
+    '/v1/llm-providers/provider_1/test': { ok: true, model: hostile, latency_ms: 1 },
+  }
+  const target = url
+  const front = await startHttp(t, async (incoming, outgoing) => {
+    incoming.resume()
+    const path = incoming.url!.split('?')[0]!
+    outgoing.setHeader('content-type', 'application/json')
+    if (answers[path]) return void outgoing.end(JSON.stringify(answers[path]))
+    const answer = await fetch(target + incoming.url)
+    outgoing.writeHead(answer.status).end(await answer.text())
+  })
+  const doctor = atTerminal(t, ['doctor', '--url', front])
+  await doctor.code
+  assert.match(doctor.raw(), /Checking whether a.*b answers/)
+  clean(doctor.raw(), 'doctor')
+})
+
 test('removes control sequences from all fields of a transcript', async (t) => {
   const id = `session_${'0'.repeat(32)}`
   const event = {
@@ -299,6 +329,7 @@ test('refuses invalid arguments in words, and never prints a key', async () => {
     [['agents', 'create', '-f', '/nonexistent/\0'], 2],
     [['agents', 'create', '-f', '/'], 2],
     [['files', 'push', session, '/nonexistent/file'], 2],
+    [['images', 'delete', 'a\x1b[2Jb', 'c', '--yes'], 1],
     [['agents', 'list', '--limit', '-1'], 2],
     [['agents', 'list', '--limit', '1e99'], 2],
     [['agents', 'list', '--api-key', secret], 2],

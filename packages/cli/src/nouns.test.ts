@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { beforeAll } from '../../../apps/server/test/hooks.ts'
-import { startMcp, textTool } from '../../../apps/server/test/mcp.ts'
+import { startMcp, textTool } from '../../../apps/server/test/remotes/mcp.ts'
 import { startServer } from '../../../apps/server/test/server.ts'
 import { eventually } from '../../../apps/server/test/waiting.ts'
-import { runHere } from '../test/here.ts'
+import { printedBy, runHere } from '../test/here.ts'
 
 let server: Awaited<ReturnType<typeof startServer>>
 let agent: string
@@ -19,11 +19,8 @@ beforeAll(async (t) => {
 const cli = (args: string[], input = '') =>
   runHere(args, { env: { OUTLAST_URL: server.url }, input })
 
-const made = async (args: string[], input = '') => {
-  const { code, stdout, stderr } = await cli([...args, '--json'], input)
-  assert.equal(code, 0, stderr)
-  return JSON.parse(stdout)
-}
+const made = async (args: string[], input = '') =>
+  JSON.parse(await printedBy(cli([...args, '--json'], input)))
 
 test('reads the key of a provider from stdin or a hidden prompt, never from an argument', async () => {
   const create = ['providers', 'create', '--type', 'openai', '--name', 'Mine', '--api-key-stdin']

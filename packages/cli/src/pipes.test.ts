@@ -61,24 +61,33 @@ test('exits with 130 after Ctrl-C while reading stdin', async (t) => {
 const running = (child: ChildProcess) =>
   new Promise<void>((resolve) => child.stdin!.write('x'.repeat(1_000_000), () => resolve()))
 
-test('deletes every session after a reader has closed the pipe, and returns the real exit code', async (t) => {
-  const closed = Promise.withResolvers<void>()
-  const deleted: string[] = []
-  const { url } = await serve(t, async (request, response) => {
-    response.setHeader('content-type', 'application/json')
-    if (request.method !== 'DELETE') return void response.end('{}')
-    deleted.push(request.url!)
-    if (deleted.length > 1) await closed.promise
-    if (deleted.length < 6) return void response.writeHead(204).end()
-    response.writeHead(409).end('{"code":"legal_hold","error":"The session is held."}')
+const sessions = Array.from({ length: 6 }, (_, at) => `session_${String(at).repeat(32)}`)
+const paths = ['/a', '/b', '/c', '/d', '/e', '/f']
+
+for (const words of [
+  ['sessions', 'delete', ...sessions],
+  ['files', 'delete', session, ...paths],
+  ['images', 'delete', ...paths.map((path) => `img_${path.slice(1).repeat(32)}`)],
+]) {
+  const noun = words[0]!
+  test(`deletes all ${noun} after a reader has closed the pipe, and returns the real exit code`, async (t) => {
+    const closed = Promise.withResolvers<void>()
+    const deleted: string[] = []
+    const { url } = await serve(t, async (request, response) => {
+      response.setHeader('content-type', 'application/json')
+      if (request.method !== 'DELETE') return void response.end('{}')
+      deleted.push(request.url!)
+      if (deleted.length > 1) await closed.promise
+      if (deleted.length < 6) return void response.end('{"deleted":true}')
+      response.writeHead(409).end('{"code":"legal_hold","error":"The session is held."}')
+    })
+    const { child, ended } = start([...words, '--yes', '--url', url])
+    await once(child.stdout!, 'data')
+    child.stdout!.destroy()
+    child.stdout!.once('close', closed.resolve)
+    assert.deepEqual([(await ended)[0], deleted.length], [1, 6])
   })
-  const ids = Array.from({ length: 6 }, (_, at) => `session_${String(at).repeat(32)}`)
-  const { child, ended } = start(['sessions', 'delete', ...ids, '--yes', '--url', url])
-  await once(child.stdout!, 'data')
-  child.stdout!.destroy()
-  child.stdout!.once('close', closed.resolve)
-  assert.deepEqual([(await ended)[0], deleted.length], [1, 6])
-})
+}
 
 test('accepts a reader that closes the pipe, as `head` does', async (t) => {
   const rows = Array.from({ length: 100 }, (_, at) => ({

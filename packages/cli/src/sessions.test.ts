@@ -8,7 +8,7 @@ import { type TestContext, test } from 'node:test'
 import { beforeAll } from '../../../apps/server/test/hooks.ts'
 import { startServer } from '../../../apps/server/test/server.ts'
 import { eventually } from '../../../apps/server/test/waiting.ts'
-import { runHere } from '../test/here.ts'
+import { printedBy, runHere } from '../test/here.ts'
 import { outlast } from '../test/program.ts'
 import { startHttp } from '../test/proxy.ts'
 
@@ -24,11 +24,7 @@ beforeAll(async (t) => {
 
 const cli = (args: string[], input = '') => runHere(args, { env: { OUTLAST_URL: url }, input })
 
-const made = async (args: string[]) => {
-  const { code, stdout, stderr } = await cli([...args, '--json'])
-  assert.equal(code, 0, stderr)
-  return JSON.parse(stdout)
-}
+const made = async (args: string[]) => JSON.parse(await printedBy(cli([...args, '--json'])))
 
 const idOf = async (args: string[]) => (await cli([...args, '--quiet'])).stdout.trim()
 
@@ -133,6 +129,12 @@ test('acts on several sessions, prints each result and fails if one fails', asyn
   const cancelled = await cli(['sessions', 'cancel', one, shortened])
   assert.equal(cancelled.code, 0)
   assert.equal(cancelled.stdout, `No turn of ${one} runs.\nNo turn of ${other} runs.\n`)
+  const { stdout } = await cli(['sessions', 'cancel', one, other, '--json'])
+  const results = stdout.trimEnd().split('\n')
+  assert.deepEqual(
+    results.map((line) => JSON.parse(line).id),
+    [one, other],
+  )
   const retried = await cli(['sessions', 'retry', one, other])
   assert.equal(retried.code, 1)
   assert.equal(retried.stderr.match(/^outlast: session_/gm)?.length, 2)

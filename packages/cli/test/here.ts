@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict'
 import { PassThrough } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
 import { run } from '../src/run/run.ts'
@@ -51,6 +52,13 @@ export async function runHere(args: readonly string[], options: Here = {}): Prom
   stderr.end()
   const [out, err] = await said
   return { code, stdout: out.toString(), stderr: err.toString() }
+}
+
+/** The output of a command line that succeeds, without spaces around it. */
+export async function printedBy(ended: Promise<Ended>): Promise<string> {
+  const { code, stdout, stderr } = await ended
+  assert.equal(code, 0, stderr)
+  return stdout.trim()
 }
 
 /** Visible text on a terminal. */

@@ -1,6 +1,7 @@
 /** A chat in a page, for tests in a browser. */
 import { clientTool, type Event, tokenFrom } from '@outlast/sdk'
 import { StrictMode, useState, version } from 'react'
+import { flushSync } from 'react-dom'
 import { createRoot, type Root } from 'react-dom/client'
 import {
   AnswerForm,
@@ -132,7 +133,7 @@ function showFor(user: string, options: UseOutlastOptions): void {
 
 const showMarkdown = (text: string) => {
   root ??= createRoot(document.getElementById('root')!)
-  root.render(<Markdown text={text} />)
+  flushSync(() => root!.render(<Markdown text={text} />))
 }
 
 Object.assign(globalThis, {

@@ -2,12 +2,16 @@ import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { beforeAll } from '../../../apps/server/test/hooks.ts'
 import { startServer } from '../../../apps/server/test/server.ts'
-import { expectComplete, type Operation, operationsOf } from '../../../test/access/operations.ts'
+import {
+  expectComplete,
+  type Operation,
+  operationsOf,
+} from '../../../test/access/operations/operations.ts'
 import { createOutlast, isOutlastError, type Outlast } from './index.ts'
 
 type Sent = { method: string; path: string; query: string[]; body: string | undefined }
 type Called = (client: Outlast) => unknown
-type Described = Operation & { takesBody: boolean }
+type Described = Operation & { takesBody: boolean; answersSecret: boolean }
 
 const id = 'id'
 const file = '# Ada'
@@ -44,14 +48,10 @@ const ofSessions = {
   forked_from: id,
   cost_above: 1,
 }
+const ofUsage = { from: 'x', to: 'x', agent_id: id, model: 'x', user: 'x', key_id: id }
 const created = { since: 'x', until: 'x', sort: 'created_at', order: 'desc' } as const
 const agent = { name: 'Ada', system_prompt: 'You are Ada.' }
-const budget = {
-  subject_type: 'agent' as const,
-  subject_id: id,
-  currency: 'usd',
-  limit: 1,
-}
+const budget = { subject_type: 'agent' as const, subject_id: id, currency: 'usd', limit: 1 }
 const target = { type: 'workflow', name: 'send_message' }
 const tools = { tool_results: [{ tool_call_id: 'call', result: 1 }] }
 const credentials = { email: 'ada@example.com', password: 'a long password' }
@@ -109,17 +109,7 @@ const methods: Record<string, Called | Called[]> = {
   list_session_budgets: (o) => o.sessions.budgets(id),
   check_session_budgets: (o) => o.sessions.budgetCheck(id),
   resume_session: (o) => o.sessions.resume(id),
-  get_usage: (o) =>
-    o.usage.report({
-      ...page,
-      from: 'x',
-      to: 'x',
-      group_by: ['day'],
-      agent_id: id,
-      model: 'x',
-      user: 'x',
-      key_id: id,
-    }),
+  get_usage: (o) => o.usage.report({ ...page, ...ofUsage, group_by: ['day'] }),
   list_capabilities: (o) => o.capabilities.list({ ...page, search: 'x' }),
   list_harnesses: (o) => o.harnesses.list({ ...page, search: 'x', include_archived: true }),
   get_harness: (o) => o.harnesses.get(id),
@@ -303,14 +293,15 @@ let operations: Described[]
 beforeAll(async (t) => {
   const server = await startServer(t as TestContext)
   const { paths } = (await server.call('GET', '/api-doc/openapi.json')).body
-  operations = (await operationsOf(server)).map((one) => ({
-    ...one,
-    takesBody: paths[one.path][one.method.toLowerCase()].requestBody !== undefined,
-  }))
+  operations = (await operationsOf(server)).map((one) => {
+    const { requestBody, description } = paths[one.path][one.method.toLowerCase()]
+    const answersSecret = description.includes('the response must not be stored')
+    return { ...one, takesBody: requestBody !== undefined, answersSecret }
+  })
 })
 
 /** A client whose requests are recorded and answered with an error. */
-function record() {
+function record(status = 400) {
   const requests: Sent[] = []
   const called = new Set<string>()
   const client = createOutlast({
@@ -324,7 +315,7 @@ function record() {
         query: [...url.searchParams.keys()].sort(),
         body: body ?? undefined,
       })
-      return Response.json({ error: 'Recorded.', code: 'recorded' }, { status: 400 })
+      return Response.json({ error: 'Recorded.', code: 'recorded' }, { status })
     },
   })
   const watched = Object.entries(client).map(([noun, calls]) => {
@@ -384,6 +375,14 @@ test('sends every query parameter of the document and no other', async () => {
     const known = query.filter((name) => !left.includes(name))
     assert.deepEqual(sent.query, known.sort(), id)
   }
+})
+
+test('sends a request whose response has a secret once, as a second one would make another', async () => {
+  const recording = record(502)
+  for (const { id } of operations.filter(({ answersSecret }) => answersSecret)) {
+    for (const call of [methods[id]!].flat()) await sentBy(recording, call)
+  }
+  assert.ok(recording.called.has('agentChannels.rotateKey'))
 })
 
 test('refuses an id that would change the path, before sending', () => {

@@ -33,7 +33,7 @@ test('uploads images that do not fit into the message, and shows them and their 
   await page.getByRole('button', { name: 'Send', exact: true }).click()
   const shown = log.getByRole('img', { name: 'large.png' })
   await shown.waitFor()
-  const widthOf = `document.querySelector('img[alt="large.png"]').naturalWidth`
+  const widthOf = `document.querySelector('img[alt="large.png"]')?.naturalWidth`
   await eventually(async () => assert.equal(await page.evaluate(widthOf), 1))
   // Its picture is also shown before the server has the message.
   await log.locator('.outgoing').waitFor({ state: 'detached' })

@@ -12,7 +12,7 @@ import {
   scripted,
 } from '../../../apps/server/test/session.ts'
 import { openProfile, openTab, startBrowser } from '../../browser/browser.ts'
-import { openPanel, openSession, say, toolOf } from '../opening.ts'
+import { openCard, openPanel, openSession, say, toolOf, unfold } from '../opening.ts'
 
 let browser: Browser
 let server: Awaited<ReturnType<typeof startServer>>
@@ -37,6 +37,8 @@ test('cuts texts of 1 MiB and expands them on request', async (t) => {
   const said = long('message')
   await say(page, said)
   await log.getByText(/^You said “message has words/).waitFor()
+  // The line below a complete reply moves the rows above it.
+  await page.getByRole('button', { name: 'Send', exact: true }).waitFor()
   const own = log.locator('.message.user')
   assert.ok((await own.textContent())!.length < 20_000)
   await own.getByRole('button', { name: everything }).click()
@@ -48,10 +50,11 @@ test('cuts texts of 1 MiB and expands them on request', async (t) => {
   const steps = [{ tool_calls: [write] }, { tool_calls: [read] }]
   await post(server, id, scripted(...steps, { text: long('reply') }))
   const reply = log.locator('.message.agent', { hasText: /^reply has words/ })
+  await log.getByRole('button', { name: 'Good reply' }).nth(1).waitFor()
   await reply.getByRole('button', { name: everything }).click()
   await reply.getByText('and the end of reply').waitFor()
   await reply.getByRole('button', { name: 'Show less' }).click()
-  await toolOf(page, 'write_file').getByRole('button').first().click()
+  await openCard(toolOf(page, 'write_file'))
   await toolOf(page, 'write_file').getByRole('button', { name: everything }).click()
   await toolOf(page, 'write_file').getByText('and the end of file').waitFor()
   await openPanel(page, 'Files')
@@ -59,7 +62,7 @@ test('cuts texts of 1 MiB and expands them on request', async (t) => {
   await page.locator('.file-body', { hasText: 'file has words' }).waitFor()
   await post(server, id, scripted({ thinking: long('thought'), text: 'Over.' }))
   await log.getByText('Over.', { exact: true }).waitFor()
-  await log.getByRole('button', { name: 'Thinking' }).click()
+  await unfold(log.getByRole('button', { name: 'Thinking' }))
   await log.locator('.thought').getByRole('button', { name: everything }).waitFor()
   await openPanel(page, 'Events')
   await page.getByRole('textbox', { name: 'Search events' }).fill('and the end of thought')
@@ -110,7 +113,7 @@ test('opens a session of 5,000 tool calls at its end and can scroll to every cal
   await page.getByRole('region', { name: 'Conversation', exact: true }).hover()
   await page.mouse.wheel(0, -10_000_000)
   const first = toolOf(page, 'add').filter({ has: page.getByText('0, 7', { exact: true }) })
-  await first.getByRole('button').first().click()
+  await openCard(first)
   await first.getByText('"b"').first().waitFor()
   await openPanel(page, 'Events')
   await page.getByRole('textbox', { name: 'Search events' }).fill('"a":4999,')

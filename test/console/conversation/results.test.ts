@@ -13,7 +13,7 @@ import {
   scripted,
 } from '../../../apps/server/test/session.ts'
 import { eventually, startBrowser } from '../../browser/browser.ts'
-import { openSession } from '../opening.ts'
+import { openCard, openSession, toolOf } from '../opening.ts'
 
 let browser: Browser
 let server: Awaited<ReturnType<typeof startServer>>
@@ -34,6 +34,13 @@ async function converseWith(t: TestContext, capabilities: object[], calls: Calls
   return id
 }
 
+/** Waits until the log of the session has an event of the type. */
+const logged = (id: string, type: string) =>
+  eventually(async () => {
+    const types: string[] = (await eventsOf(server, id)).map((event) => event.type)
+    assert.ok(types.includes(type), types.join())
+  })
+
 /** Starts a session with calls of a client tool and their results. */
 async function answered(calls: { name: string; arguments: object; result: unknown }[]) {
   const tools = [...new Set(calls.map(({ name }) => name))].map((name) => ({
@@ -43,13 +50,11 @@ async function answered(calls: { name: string; arguments: object; result: unknow
   const { id } = await createSession(server, { agent_id })
   const asked = calls.map(({ result, ...call }, at) => ({ ...call, id: `call_${at}` }))
   await post(server, id, scripted({ tool_calls: asked }, { text: 'All done.' }))
-  await eventually(async () => {
-    const types = (await eventsOf(server, id)).map(({ type }) => type)
-    assert.ok(types.includes('tool.call_requested'), types.join())
-  })
+  await logged(id, 'tool.call_requested')
   const tool_results = calls.map(({ result }, at) => ({ tool_call_id: `call_${at}`, result }))
   const path = `/v1/sessions/${id}/tool-results`
   expectStatus(await server.call('POST', path, { tool_results }), 200)
+  await logged(id, 'turn.completed')
   return id
 }
 
@@ -64,10 +69,10 @@ async function openStep(page: Page, name: string, at = 0) {
   return inspector
 }
 
-/** Opens the card of a call in the conversation. */
-async function openCard(page: Page, name: string, at = 0) {
-  const card = page.locator('.tool').filter({ hasText: name }).nth(at)
-  await card.getByRole('button').first().click()
+/** Opens the card of a call in the conversation, and returns it. */
+async function openCallOf(page: Page, name: string) {
+  const card = toolOf(page, name).first()
+  await openCard(card)
   return card
 }
 
@@ -96,7 +101,7 @@ test('a failed command is red in the timeline, and shows its terminal', async (t
   await terminal.locator('.terminal-errors', { hasText: 'nowhere' }).waitFor()
   const failed = page.locator('.tool.failed')
   assert.equal(await failed.count(), 1)
-  const fine = await openCard(page, 'echo fine')
+  const fine = await openCallOf(page, 'echo fine')
   await fine.locator('.terminal pre', { hasText: 'fine' }).waitFor()
   assert.deepEqual(complaints, [])
 })
@@ -115,7 +120,7 @@ test('a failed command with a long output is red, with its beginning, its end an
   })
   await page.locator('.tool.failed').waitFor()
   await step(page, 'bash').locator('.step-bar[data-kind=failed]').waitFor()
-  const card = await openCard(page, 'seq 1 99999')
+  const card = await openCallOf(page, 'seq 1 99999')
   const [beginning, end] = [card.locator('pre').first(), card.locator('pre').last()]
   await card.getByText('Exit code 1').waitFor()
   assert.match((await beginning.textContent())!, /^\$ seq 1 99999; .*\n1\n2\n3\n/)
@@ -158,7 +163,7 @@ test('shows the fields of a result that its view does not show', async (t) => {
   const found = await openStep(page, 'grep_files')
   await found.getByRole('columnheader', { name: 'line_number' }).waitFor()
   await found.getByText('match_count: 1', { exact: true }).waitFor()
-  const wrote = await openCard(page, 'write_file')
+  const wrote = await openCallOf(page, 'write_file')
   await wrote.getByText('0123456789', { exact: true }).waitFor()
   await wrote.getByText('created: true', { exact: true }).waitFor()
   assert.deepEqual(complaints, [])
@@ -176,12 +181,12 @@ test('never formats a text that takes too long, and shows all of a long command'
     },
   ])
   const { page, complaints } = await openSession(t, browser, { url: server.url, id })
-  const wrote = await openCard(page, 'write_file')
+  const wrote = await openCallOf(page, 'write_file')
   await wrote.getByRole('button', { name: /^Show all 110,\d{3} characters$/ }).click()
   await wrote.getByText('and the end', { exact: false }).last().waitFor()
   assert.equal(await wrote.locator('.markdown').count(), 0)
   await wrote.getByRole('button').first().click()
-  const ran = await openCard(page, 'run')
+  const ran = await openCallOf(page, 'run')
   await ran.getByRole('button', { name: /characters of the command$/ }).click()
   await ran.locator('b', { hasText: 'and the last word' }).waitFor()
   await ran.getByRole('button', { name: 'Show all 25,019 characters of the errors' }).click()
@@ -204,11 +209,11 @@ test('shows pages with their status, and tables with fields beside the list', as
     },
   ])
   const { page, complaints } = await openSession(t, browser, { url: server.url, id })
-  const fetched = await openCard(page, 'fetch')
+  const fetched = await openCallOf(page, 'fetch')
   await fetched.getByRole('heading', { name: 'Not here' }).waitFor()
   await fetched.locator('[data-failed=true]', { hasText: 'status_code: 404' }).waitFor()
   await fetched.getByText('notice: Cut.').waitFor()
-  const searched = await openCard(page, 'search')
+  const searched = await openCallOf(page, 'search')
   await searched.getByRole('cell', { name: '7' }).waitFor()
   await searched.getByText('total: 90').waitFor()
   await searched.getByText('cursor: next').waitFor()
@@ -223,13 +228,13 @@ test('shows edits, patches and replaced files as removed and added lines', async
     { name: 'apply', arguments: { input: 'x' }, result: { diff: patch, files: 1 } },
   ])
   const { page, complaints } = await openSession(t, browser, { url: server.url, id: asked })
-  const edited = await openCard(page, 'edit')
+  const edited = await openCallOf(page, 'edit')
   await edited.locator('[data-kind=gone]', { hasText: 'two' }).waitFor()
   await edited.locator('[data-kind=added]', { hasText: 'three' }).waitFor()
   await edited.getByText('1 added, 1 removed').waitFor()
   await edited.getByText('"all"').waitFor()
   await edited.getByText('Edited.').waitFor()
-  const applied = await openCard(page, 'apply')
+  const applied = await openCallOf(page, 'apply')
   await applied.locator('[data-kind=gone]', { hasText: 'before' }).waitFor()
   await applied.getByText('files: 1').waitFor()
   assert.deepEqual(complaints, [])
@@ -269,8 +274,8 @@ test('opens a session with replies and results that nest thousands of times', as
   await page.getByLabel('Message', { exact: true }).waitFor()
   await log.getByText(/nested$/).waitFor()
   await log.getByText(/ marked$/).waitFor()
-  await (await openCard(page, 'nest')).getByText('[[[[').first().waitFor()
-  await (await openCard(page, 'cut')).getByText('1.2.3').first().waitFor()
+  await (await openCallOf(page, 'nest')).getByText('[[[[').first().waitFor()
+  await (await openCallOf(page, 'cut')).getByText('1.2.3').first().waitFor()
   const share = await server.call('POST', `/v1/sessions/${id}/shares`, {})
   await page.goto(server.url + expectStatus(share, 201).path)
   await log.getByText(/nested$/).waitFor()

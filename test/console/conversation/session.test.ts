@@ -13,7 +13,7 @@ import {
 } from '../../../apps/server/test/session.ts'
 import { eventually } from '../../../apps/server/test/waiting.ts'
 import { startBrowser, valueIn } from '../../browser/browser.ts'
-import { openPanel, openSession, say, toolOf } from '../opening.ts'
+import { openCard, openPanel, openSession, say, toolOf, unfold } from '../opening.ts'
 
 let browser: Browser
 let server: Awaited<ReturnType<typeof startServer>>
@@ -34,7 +34,7 @@ test('streams a reply and restores the conversation and the draft after a reload
   await log.locator('strong', { hasText: 'all' }).waitFor()
   await log.getByText('And then some more words.', { exact: true }).waitFor()
   await log.locator('.hljs-keyword', { hasText: 'const' }).waitFor()
-  await log.getByRole('button', { name: 'Thinking' }).click()
+  await unfold(log.getByRole('button', { name: 'Thinking' }))
   await log.getByText(thinking, { exact: true }).waitFor()
   await page.getByRole('button', { name: 'Send', exact: true }).waitFor()
 
@@ -128,7 +128,7 @@ test('approves a call with edited arguments, denies one with a reason, and sends
   await question.getByText('Sent as JSON').waitFor()
   await question.getByRole('button', { name: 'Send result' }).click()
   await log.getByText('All done.', { exact: true }).waitFor()
-  await question.getByRole('button', { name: 'look_outside' }).click()
+  await openCard(question)
   await question.getByText('"weather"').waitFor()
   const { body } = await server.call('GET', `/v1/sessions/${id}/fs/other.txt`)
   assert.equal(body.content, 'Good evening')

@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import type { Browser, Page } from 'playwright-core'
 import { expectStatus } from '../../../apps/server/test/access.ts'
 import { beforeAll } from '../../../apps/server/test/hooks.ts'
+import { addVendorModel, startVendor } from '../../../apps/server/test/remotes/vendor.ts'
 import { startServer } from '../../../apps/server/test/server.ts'
 import {
   converse,
@@ -12,7 +13,6 @@ import {
   eventsOf,
   scripted,
 } from '../../../apps/server/test/session.ts'
-import { addVendorModel, startVendor } from '../../../apps/server/test/vendor.ts'
 import { eventually, startBrowser, valueIn } from '../../browser/browser.ts'
 import { copyBy, openPanel, openSession } from '../opening.ts'
 

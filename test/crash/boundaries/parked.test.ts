@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Event } from '@outlast/contract'
 import pg from 'pg'
 import { createTestDatabase } from '../../../apps/server/test/database.ts'
+import { insistent } from '../../../apps/server/test/server.ts'
 import { dataOf, eventsOf, post } from '../../../apps/server/test/session.ts'
 import { follow } from '../../../apps/server/test/stream.ts'
 import { eventually } from '../../../apps/server/test/waiting.ts'
@@ -159,7 +160,7 @@ test('when a node dies while ending a wait, another node ends it', async (t) => 
   const sessionId = await waitingSession(node, world, hurried)
   const boundary = { index: 0, label: 'answer-calls', nth: 1, when: 'before' } as const
   stage.arm(boundary, () => node.child.kill('SIGKILL'))
-  await post(node, sessionId, question)
+  await post({ ...node, call: insistent(node.call) }, sessionId, question)
   await stage.struck
   const survivor = await startNodeHere(scope, { databaseUrl, worldUrl: world.url })
   await auditExpired(t, survivor, { sessionId })

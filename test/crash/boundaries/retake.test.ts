@@ -1,8 +1,15 @@
 import assert from 'node:assert/strict'
 import type { TestContext } from 'node:test'
 import type { Session } from '@outlast/contract'
-import { eventsOf, post } from '../../../apps/server/test/session.ts'
-import { type Node, postUntilAnswered, startNode, startNodeHere, untilIdle } from '../scenario.ts'
+import { eventsOf } from '../../../apps/server/test/session.ts'
+import {
+  type Node,
+  postUntilAccepted,
+  postUntilAnswered,
+  startNode,
+  startNodeHere,
+  untilIdle,
+} from '../scenario.ts'
 import { type ChatMessage, worldlySession } from '../world.ts'
 import {
   type Boundary,
@@ -14,8 +21,9 @@ import {
   usualWrites,
 } from './walk.ts'
 
+/** By their whole names: at any time a node also claims alerts, and sessions for the search. */
 const isWrite = (label: string) =>
-  /^(begin|commit$|claim-|save-|supersede-session|fork-session|accept-message|append-events)/.test(
+  /^(begin|commit$|claim-idempotency-key|save-idempotency-answer|supersede-session|fork-session|accept-message|append-events)/.test(
     label,
   )
 
@@ -26,10 +34,12 @@ type Talk = { id: string; messageId: string }
 /** A session with a key and one answered message. */
 async function begin(stage: Stage, node: Node): Promise<Talk> {
   const { agent } = await worldlySession(node, stage.world)
-  const { body } = await node.call('POST', '/v1/sessions', { agent_id: agent.id, key: 'chat' })
-  const posted = await post(node, body.id, 'One.')
-  await untilIdle(stage.scope, node, body.id)
-  return { id: body.id, messageId: posted.body.id }
+  const body = { agent_id: agent.id, key: 'chat' }
+  const created = await postUntilAnswered(node, '/v1/sessions', { body, key: 'session' })
+  const { id } = created!.body
+  const posted = await postUntilAccepted(node, id, { text: 'One.', key: 'first' })
+  await untilIdle(stage.scope, node, id)
+  return { id, messageId: posted!.body.id }
 }
 
 const edited = [{ type: 'text', text: 'Two.' }]
@@ -100,6 +110,6 @@ async function killAt(t: TestContext, at: { writes: string[]; boundary: Boundary
 
 testWalk(
   'kill -9 at every write of a retake: a repeat finds it done or does it',
-  (t) => usualWrites(() => undisturbed(t)),
+  (t) => usualWrites(t, undisturbed),
   killAt,
 )

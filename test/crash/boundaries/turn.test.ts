@@ -191,7 +191,7 @@ for (const { name, walk } of faults) {
   for (const path of paths) {
     testWalk(
       `${name} (a turn ${path.name})`,
-      (t) => usualWrites(() => undisturbed(t, path)),
+      (t) => usualWrites(t, (own) => undisturbed(own, path)),
       (t, at) => walk(t, { path, ...at }),
     )
   }

@@ -101,11 +101,20 @@ function countWrites() {
   }
 }
 
-/** The writes of a run once two in succession make the same: both took the usual way. */
-export async function usualWrites(run: () => Promise<string[]>): Promise<string[]> {
+/**
+ * The writes of a run once two in succession make the same: both took the usual way. Each run is a
+ * subtest, so that its node stops before the next one starts.
+ */
+export async function usualWrites(
+  t: TestContext,
+  run: (own: TestContext) => Promise<string[]>,
+): Promise<string[]> {
   let before: string[] | undefined
-  for (;;) {
-    const writes = await run()
+  for (let runs = 1; ; runs += 1) {
+    let writes: string[] = []
+    await t.test(`run ${runs}`, async (own) => {
+      writes = await run(own)
+    })
     if (writes.join() === before?.join()) return writes
     before = writes
   }

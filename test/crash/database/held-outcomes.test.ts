@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { createTestDatabase } from '../../../apps/server/test/database.ts'
-import { startServer } from '../../../apps/server/test/server.ts'
+import { insistent, startServer } from '../../../apps/server/test/server.ts'
 import {
   createAgent,
   createSession,
@@ -12,10 +12,9 @@ import {
   scripted,
   typesOf,
 } from '../../../apps/server/test/session.ts'
-import { follow } from '../../../apps/server/test/stream.ts'
 import { type Fault, startPostgresProxy } from '../../postgres-proxy.ts'
 import { auditLog } from '../audit.ts'
-import { scopeOf, untilIdle } from '../scenario.ts'
+import { followSoon, scopeOf, untilIdle } from '../scenario.ts'
 
 /** A server whose statements pass `fault`, and a session whose agent calculates. */
 async function stage(t: TestContext, fault: (label: string) => Fault | undefined) {
@@ -23,13 +22,14 @@ async function stage(t: TestContext, fault: (label: string) => Fault | undefined
   const databaseUrl = await createTestDatabase(scope)
   const proxy = await startPostgresProxy(databaseUrl, { onStatement: fault })
   scope.after(proxy.close)
-  const server = await startServer(scope, { databaseUrl: proxy.url })
+  const plain = await startServer(scope, { databaseUrl: proxy.url })
+  const server = { ...plain, call: insistent(plain.call) }
   const agent = await createAgent(server, { capabilities: [{ ref: 'test_math' }] })
   const { id } = await createSession(server, { agent_id: agent.id })
-  const stream = await follow(scope, server.url, { sessionId: id })
+  const stream = await followSoon(scope, server, id)
   const cancel = async () => {
     const begun = performance.now()
-    const { body } = await server.call('POST', `/v1/sessions/${id}/cancel`)
+    const { body } = await plain.call('POST', `/v1/sessions/${id}/cancel`)
     return { status: body.status as string, ms: performance.now() - begun }
   }
   const idled = () => untilIdle(scope, server, id)
@@ -40,10 +40,13 @@ async function stage(t: TestContext, fault: (label: string) => Fault | undefined
 const ownerMs = 700
 
 /** Plays a scene, again if its cancel took so long that it may have ended the turn itself. */
-async function quickly<Scene extends { ms: number }>(play: () => Promise<Scene>): Promise<Scene> {
+async function quickly<Scene extends { ms: number; server: { stop: () => Promise<void> } }>(
+  play: () => Promise<Scene>,
+): Promise<Scene> {
   for (;;) {
     const played = await play()
     if (played.ms < ownerMs) return played
+    await played.server.stop()
   }
 }
 

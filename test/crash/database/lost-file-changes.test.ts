@@ -4,7 +4,7 @@ import { test } from 'node:test'
 import { Type } from 'typebox'
 import { defineCapability, defineTool } from '../../../apps/server/src/capabilities/capability.ts'
 import { createTestDatabase } from '../../../apps/server/test/database.ts'
-import { startServer } from '../../../apps/server/test/server.ts'
+import { insistent, startServer } from '../../../apps/server/test/server.ts'
 import {
   createAgent,
   createSession,
@@ -63,8 +63,9 @@ async function noteOnce(t: Parameters<typeof scopeOf>[0], fault: Fault, awaited 
     },
   })
   scope.after(proxy.close)
-  const env = { TOOL_TIMEOUT_MS: '3000' }
-  const server = await startServer(scope, { env, databaseUrl: proxy.url, capabilities: [notes] })
+  const env: Record<string, string> = fault.when === 'late' ? { TOOL_TIMEOUT_MS: '3000' } : {}
+  const plain = await startServer(scope, { env, databaseUrl: proxy.url, capabilities: [notes] })
+  const server = { ...plain, call: insistent(plain.call) }
   const agent = await createAgent(server, { capabilities: [{ ref: 'notes' }] })
   const { id } = await createSession(server, { agent_id: agent.id })
   await post(server, id, scripted({ tool_calls: [{ name: 'note', arguments: {} }] }, { text: 'x' }))

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { createTestDatabase } from '../../../apps/server/test/database.ts'
-import { addListedServer, sessionWithMcp, startMcp } from '../../../apps/server/test/mcp.ts'
+import { addListedServer, sessionWithMcp, startMcp } from '../../../apps/server/test/remotes/mcp.ts'
 import { startServer } from '../../../apps/server/test/server.ts'
 import { useTools } from '../../../apps/server/test/tool-session.ts'
 import { type Fault, startPostgresProxy } from '../../postgres-proxy.ts'

@@ -8,8 +8,9 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Event } from '@outlast/contract'
 import { createLog } from '../../../apps/server/src/log.ts'
 import { startEmbedded } from '../../../apps/server/src/store/embedded.ts'
-import { copyDataDir } from '../../../apps/server/test/data-dir.ts'
-import { fill, mountDisk } from '../../../apps/server/test/disk.ts'
+import { copyDataDir } from '../../../apps/server/test/processes/data-dir.ts'
+import { fill, mountDisk } from '../../../apps/server/test/processes/disk.ts'
+import { insistent } from '../../../apps/server/test/server.ts'
 import { createSession, post, replyOf } from '../../../apps/server/test/session.ts'
 import { startPostgresProxy } from '../../postgres-proxy.ts'
 import type { ServerProcess } from '../../process.ts'
@@ -48,10 +49,11 @@ async function midway(t: TestContext, dataDirOf: (scope: Scope) => Promise<strin
   const node = await startNode(scope, { worldUrl: world.url, env: { DATA_DIR: dataDir } })
   scope.after(() => node.stop())
   const { agent } = await worldlySession(node, world)
+  const client = { ...node, call: insistent(node.call) }
   const ids = []
   for (const text of words) {
-    const { id } = await createSession(node, { agent_id: agent.id })
-    await post(node, id, text)
+    const { id } = await createSession(client, { agent_id: agent.id })
+    await post(client, id, text)
     await gates.gate(text).reached
     ids.push(id)
   }
@@ -112,7 +114,7 @@ test('PostgreSQL is killed between the take of a turn and the deletion of its jo
   const node = await startNode(scope, { ...where, env: { WORKER_SLOTS: '1' } })
   scope.after(() => node.stop())
   const { agent, session } = await worldlySession(node, world)
-  await post(node, session.id, 'hello')
+  await post({ ...node, call: insistent(node.call) }, session.id, 'hello')
   await untilIdle(scope, node, session.id)
   const { id } = await createSessionSoon(node, agent.id)
   await postUntilAccepted(node, id, { text: 'hello again', key: 'again' })
@@ -143,8 +145,9 @@ test('a disk that is full during appends: requests are refused, turns wait for s
   if (!disk) return t.diagnostic('no disk can be mounted here')
   const { scope, gates, dataDir, ...ends } = await midway(t, async () => path.join(disk, 'data'))
   const { node, agent } = ends
-  const { id } = await createSession(node, { agent_id: agent.id })
-  await post(node, id, 'text beside them')
+  const client = { ...node, call: insistent(node.call) }
+  const { id } = await createSession(client, { agent_id: agent.id })
+  await post(client, id, 'text beside them')
   const filler = path.join(disk, 'filler')
   await fill(filler)
   await untilRefused(node, id)

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
 import { alterDatabase, createTestDatabase } from '../../../apps/server/test/database.ts'
-import { startServer } from '../../../apps/server/test/server.ts'
+import { insistent, startServer } from '../../../apps/server/test/server.ts'
 import { createSession, post } from '../../../apps/server/test/session.ts'
 import { eventually } from '../../../apps/server/test/waiting.ts'
 import { type Fault, startPostgresProxy } from '../../postgres-proxy.ts'
@@ -81,8 +81,9 @@ test('a node whose lease cannot be renewed in time is not ready, and runs turns 
   await untilUnready(all)
   // A node that was stopped itself has another reason until the renewal has timed out.
   await eventually(async () => /does not answer in time/.test((await ready(all)).body.reason))
-  const { id } = await createSession(all)
-  assert.equal((await post(all, id, 'hello')).status, 201)
+  const client = { ...all, call: insistent(all.call) }
+  const { id } = await createSession(client)
+  assert.equal((await post(client, id, 'hello')).status, 201)
   isSlow = false
   for (const release of released) release()
   await untilReady(all)

@@ -9,10 +9,10 @@ import { useModelNames } from '../queries/models.ts'
 import { List, type ListColumn, ListRow, type RowPlace } from '../shell/list/list.tsx'
 import { LongRows } from '../shell/list/long-rows.tsx'
 import type { Sortable } from '../shell/list/sort.ts'
+import { TextFilter } from '../shell/list/text-filter.tsx'
 import { Empty, Screen } from '../shell/screen/screen.tsx'
 import { Ago } from '../shell/text/ago.tsx'
 import { Named } from '../shell/text/identity.tsx'
-import { Words } from '../shell/text/words.tsx'
 import { isAgentFound } from './found.ts'
 import { ImportAgent } from './import-agent.tsx'
 
@@ -51,7 +51,7 @@ export function AgentList() {
     >
       {importing && <ImportAgent close={() => open(false)} />}
       <Group className="filters" role="search">
-        <Words
+        <TextFilter
           label="Search"
           placeholder="Search names, descriptions and tags"
           value={search}

@@ -12,9 +12,9 @@ import { ClearFilters } from '../shell/list/clear-filters.tsx'
 import { FilterSelect } from '../shell/list/filter-select.tsx'
 import { List, type ListColumn, ListRow } from '../shell/list/list.tsx'
 import type { Sortable } from '../shell/list/sort.ts'
+import { TextFilter } from '../shell/list/text-filter.tsx'
 import { Empty, Screen } from '../shell/screen/screen.tsx'
 import { Named } from '../shell/text/identity.tsx'
-import { Words } from '../shell/text/words.tsx'
 import { SchemaTable } from './schema-table.tsx'
 import { ToolDetails } from './tool.tsx'
 
@@ -34,7 +34,7 @@ export function Catalogue() {
   return (
     <Screen title="Capabilities">
       <Group className="filters" gap="xs" role="search">
-        <Words
+        <TextFilter
           label="Search"
           placeholder="Search names, descriptions and tools"
           value={search}

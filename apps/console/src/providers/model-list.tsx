@@ -11,8 +11,8 @@ import { FilterSelect } from '../shell/list/filter-select.tsx'
 import { List, type ListColumn } from '../shell/list/list.tsx'
 import { LongRows } from '../shell/list/long-rows.tsx'
 import type { Sortable } from '../shell/list/sort.ts'
+import { TextFilter } from '../shell/list/text-filter.tsx'
 import { Empty } from '../shell/screen/screen.tsx'
-import { Words } from '../shell/text/words.tsx'
 import { byRank, isListed } from './listed.ts'
 import { ModelRow } from './model-row.tsx'
 
@@ -51,7 +51,7 @@ export function ModelList() {
   return (
     <>
       <Group className="filter-bar" gap="xs" role="search">
-        <Words
+        <TextFilter
           label="Search"
           placeholder="Search models"
           value={filters.search}

@@ -10,10 +10,10 @@ import { ActButton } from '../shell/controls/act-button.tsx'
 import { Refusal } from '../shell/controls/confirm.tsx'
 import { FilterSelect } from '../shell/list/filter-select.tsx'
 import { List, type ListColumn, ListRow } from '../shell/list/list.tsx'
+import { TextFilter } from '../shell/list/text-filter.tsx'
 import { Empty } from '../shell/screen/screen.tsx'
 import { Ago } from '../shell/text/ago.tsx'
 import { exactTimeOf } from '../shell/text/times.ts'
-import { Words } from '../shell/text/words.tsx'
 import { type AuditFilters, queryOf } from './audit-query.ts'
 
 /** The audit log: action, actor, target, address and time, newest first. */
@@ -28,7 +28,7 @@ export function Audit() {
   return (
     <>
       <Group className="filter-bar" gap="xs" role="search">
-        <Words
+        <TextFilter
           label="Action"
           placeholder="Action, such as delete_agent"
           value={action}
@@ -36,7 +36,7 @@ export function Audit() {
           onChange={(value) => set({ action: value })}
           className="grows"
         />
-        <Words
+        <TextFilter
           label="Target"
           placeholder="ID of the changed resource"
           value={target}

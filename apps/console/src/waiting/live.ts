@@ -3,8 +3,9 @@ import { invalidate, queryClient } from '../client.ts'
 import { waitingKeys } from '../queries/keys.ts'
 import { notifyOf } from './notifications.ts'
 
-/** Sessions that have been seen to wait for a person. */
-const known = new Set<string>()
+/** Whether a session waited for a person when the stream last reported it. */
+const known = new Map<string, boolean>()
+const knownMax = 10_000
 
 /** Minimum interval between refetches. */
 const refreshMs = 500
@@ -30,14 +31,18 @@ function isInWaitingList(id: string): boolean {
 /** Refetches what waits when a session begins to wait, continues, or waits for less. */
 export function waitingChanged(session: Session): void {
   const { id } = session
-  const did = known.has(id) || isInWaitingList(id)
+  const isListed = isInWaitingList(id)
+  // The list may contain a wait before the stream reports it.
+  const did = known.get(id) ?? isListed
   const waits = waitsForPerson(session)
-  if (waits) known.add(id)
-  else known.delete(id)
-  if (waits || did) refresh()
+  known.delete(id)
+  known.set(id, waits)
+  if (known.size > knownMax) known.delete(known.keys().next().value!)
+  if (waits || did || isListed) refresh()
   if (waits && !did) notifyOf(session)
 }
 
 export function waitingDeleted(id: string): void {
-  if (known.delete(id) || isInWaitingList(id)) refresh()
+  if (known.get(id) || isInWaitingList(id)) refresh()
+  known.delete(id)
 }

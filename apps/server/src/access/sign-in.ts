@@ -25,6 +25,7 @@ import {
 } from '../store/access/users.ts'
 import type { ConnectionShares } from '../store/connection-shares.ts'
 import type { Db, TransactingDb } from '../store/database.ts'
+import { isUnavailable } from '../store/database-errors.ts'
 import { defaultOrganization } from '../store/models/seeds.ts'
 import { networkOf } from './address.ts'
 import { acceptsUser, isAdmin, storeAdminPassword } from './administrator.ts'
@@ -332,11 +333,16 @@ export async function refreshLogin(
   const memberships = await membershipsOf(db, account.id)
   const roles = memberships.map(({ role }) => role)
   const pair = await signPair(signIn, account, { loginId: claims.sid, roles })
-  const rotated = await rotateLogin(db, {
+  const rotation = {
     id: claims.sid,
     shownHash: secretHash(shown),
     newHash: secretHash(pair.refresh_token),
     seconds: config.AUTH_JWT_REFRESH_TOKEN_LIFETIME,
+  }
+  // It may be committed although its response was lost: the client's retry would end the sign-in.
+  const rotated = await rotateLogin(db, rotation).catch((error) => {
+    if (!isUnavailable(error)) throw error
+    return rotateLogin(db, rotation)
   })
   if (rotated) return pair
   await db.transaction(async (unit) => {

@@ -52,6 +52,7 @@ const replays = ['safe', 'unsafe', 'until_changed']
 const policies = ['auto', 'requires_approval']
 
 /**
+ * Makes a tool of the server from that of a project.
  * Contract: throws an Error that names the tool and the problem.
  */
 export function toolOf(tool: DefinedTool, { name: given }: DefinitionPlace = {}): Tool {
@@ -135,6 +136,7 @@ const idPattern = /^[a-z][a-z0-9_]{0,62}$/
 const projectCategory = 'Project'
 
 /**
+ * Makes a capability of the server from that of a project.
  * Contract: throws an Error that names the capability and the problem. Texts and tools that a
  * function derives from a config are checked for the empty config only.
  */

@@ -9,7 +9,7 @@ import {
   startEverything,
   startMcp,
   startWithMcp,
-} from '../../test/mcp.ts'
+} from '../../test/remotes/mcp.ts'
 import {
   converse,
   createAgent,

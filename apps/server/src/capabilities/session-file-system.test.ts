@@ -31,6 +31,29 @@ async function begin(t: TestContext, config: object = {}) {
   return { server, session, fs, use }
 }
 
+test('white space at the ends of a path names another file', async (t) => {
+  const { server, fs, use } = await begin(t)
+  for (const path of ['/report.txt', '/ report.txt', '/notes/a', '/notes /b', '/report.txt ']) {
+    assert.equal((await use('write_file', { path, content: path })).path, path)
+    const { body } = await server.call('GET', fs + encodeURI(path))
+    assert.deepEqual([body.path, body.content], [path, path])
+  }
+  assert.equal((await server.call('GET', `${fs}/%20report.txt%20`)).status, 404)
+  const put = await server.call('PUT', `${fs}/report.txt%20`, { content: 'new' })
+  assert.deepEqual([put.status, put.body.path], [200, '/report.txt '])
+  const deleted = await server.call('DELETE', `${fs}/%20report.txt`)
+  assert.deepEqual(deleted.body, { deleted: true })
+  await use('delete_file', { path: '/notes ', recursive: true })
+  const copied = { src_path: '/report.txt', dst_path: ' /x' }
+  const refused = await server.call('POST', `${fs}/_/copy`, copied)
+  assert.deepEqual([refused.status, refused.body.code], [400, 'invalid_path'])
+  const { data } = (await server.call('GET', `${fs}?recursive=true`)).body
+  assert.deepEqual(
+    data.map(({ path }: { path: string }) => path),
+    ['/notes', '/notes/a', '/report.txt', '/report.txt '],
+  )
+})
+
 test('file tools write, read, list, search, stat and delete in turns', async (t) => {
   const { server, fs, session, use } = await begin(t)
   const written = await use('write_file', { path: '/notes/a.md', content: 'one\ntwo\n' })

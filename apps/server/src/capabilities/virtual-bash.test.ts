@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { startSite } from '../../test/remotes/site.ts'
 import { dataOf, post, scripted } from '../../test/session.ts'
 import { openShell, shellSession } from '../../test/shell.ts'
 import { follow } from '../../test/stream.ts'
@@ -130,6 +131,87 @@ test('refuses read-only files, reserved names and links', async (t) => {
   assert.deepEqual(await paths(), [...before.slice(0, 1), '/mine.txt', ...before.slice(1)])
 })
 
+test('a failed mv removes nothing, also beside other changes', async (t) => {
+  const { put, run, get, paths } = await shellSession(t)
+  await put('/a', 'one')
+  await put('/b', 'two')
+  await put('/d/x', 'three')
+  await put('/e/d/y', 'four')
+  const before = await paths()
+  for (const command of ['mv /a /b/c', 'mv /d /b', 'mv /d /b/c', 'mv /b /e/d/y/z', 'mv /d /e']) {
+    const { exit_code, stderr } = await run(command)
+    assert.deepEqual([exit_code, /^mv: cannot move/.test(stderr)], [1, true], command)
+    assert.deepEqual(await paths(), before, command)
+  }
+  await run('mkdir -p /e/a; mv /a /e')
+  await run('mv /a /b/c; echo more > /more')
+  assert.deepEqual(await paths(), [
+    '/a',
+    '/b',
+    '/d',
+    '/d/x',
+    '/e',
+    '/e/a',
+    '/e/d',
+    '/e/d/y',
+    '/more',
+  ])
+  assert.equal(String(await get('/a')), 'one')
+})
+
+test('a directory with the read-only flag can be removed and moved', async (t) => {
+  const { server, id, run, paths } = await shellSession(t)
+  for (const path of ['/old', '/fixed']) {
+    const body = { is_directory: true, is_readonly: true }
+    assert.equal((await server.call('POST', `/v1/sessions/${id}/fs${path}`, body)).status, 201)
+  }
+  const { stderr, exit_code } = await run('rmdir /old && mv /fixed /moved && echo x > /moved/x')
+  assert.deepEqual([stderr, exit_code], ['', 0])
+  assert.deepEqual(await paths(), ['/moved', '/moved/x'])
+})
+
+test('names with white space at their ends are ordinary', async (t) => {
+  const { put, run, get, paths } = await shellSession(t)
+  await put('/ a', 'one')
+  await put('/a', 'two')
+  const { stderr, stdout } = await run(`rm a; mv ' a' ' b '; cat ' b '; echo three > 'd '`)
+  assert.deepEqual([stderr, stdout], ['', 'one'])
+  assert.deepEqual(await paths(), ['/ b ', '/d '])
+  assert.equal(String(await get('/d%20')), 'three\n')
+})
+
+test('a command keeps files that others store in a directory which it moves or removes', async (t) => {
+  const options = { env: { PRIVATE_HOSTS_ALLOWED: '127.0.0.1' } }
+  const shell = await shellSession(t, { config: { allowed_hosts: ['127.0.0.1'] }, options })
+  const { put, turn, get, paths } = shell
+  for (const path of ['/d/sub/x', '/d/y', '/f/sub/x', '/f/y', '/g/y']) await put(path, path)
+  const site = await startSite(t, {
+    async '/'(_, response) {
+      await put('/d/new.txt', 'new')
+      await put('/f/sub/new.txt', 'new')
+      response.end('stored')
+    },
+  })
+  const events = await turn({
+    command: `mv /d /e; rm -r /f /g; curl -s ${site.url}/`,
+    timeout_ms: 60_000,
+  })
+  assert.match(JSON.stringify(dataOf(events, 'tool.completed').result), /stored/)
+  assert.deepEqual(await paths(), [
+    ...['/d', '/d/new.txt', '/e', '/e/sub', '/e/sub/x', '/e/y'],
+    ...['/f', '/f/sub', '/f/sub/new.txt'],
+  ])
+  assert.equal(String(await get('/e/sub/x')), '/d/sub/x')
+  const { changes } = dataOf(
+    events.filter(({ data }) => 'tool_call_id' in data),
+    'files.changed',
+  )
+  const deleted = changes.filter(({ change }) => change === 'deleted')
+  assert.deepEqual(deleted.map(({ path }) => path).sort(), [
+    ...['/d/sub', '/d/y', '/f/sub/x', '/f/y', '/g'],
+  ])
+})
+
 test('keeps all changes or none', async (t) => {
   const options = { env: { FILE_SIZE_MB: '1', SESSION_FILES_MAX: '50' } }
   const { run, put, paths } = await shellSession(t, { options })
@@ -226,6 +308,16 @@ test('stops every runaway command without effect on others', async (t) => {
   assert.deepEqual(order, ['fine\n', 'runaway'])
 })
 
+type Run = Awaited<ReturnType<typeof shellSession>>['run']
+
+/** Runs a command with the longest time limit, all of which other processes may use. */
+const runSlowly = (run: Run, command: string) =>
+  eventually(async () => {
+    const result = await run(command, { timeout_ms: 60_000 })
+    const isLate = /did not finish|timed out|cannot be started/.test(result.error ?? '')
+    return isLate ? undefined : result
+  })
+
 test('searches, sorts and rewrites a log of the maximum file size', async (t) => {
   const { put, run, get } = await shellSession(t)
   const line = (n: number) =>
@@ -238,11 +330,7 @@ test('searches, sorts and rewrites a log of the maximum file size', async (t) =>
     [`sort -r app.log | tail -1 | cut -d' ' -f4`, '0\n'],
     ['sed s/host/HOST/ app.log > out.log', ''],
   ] as const) {
-    // The longest time limit. Other processes of this machine may use all of it.
-    const { stdout, stderr, error } = await eventually(async () => {
-      const result = await run(command, { timeout_ms: 60_000 })
-      return /did not finish/.test(result.error ?? '') ? undefined : result
-    })
+    const { stdout, stderr, error } = await runSlowly(run, command)
     assert.deepEqual([stdout, stderr, error], [output, '', undefined], command)
   }
   assert.equal((await get('/out.log'))?.length, log.length)
@@ -254,7 +342,7 @@ test('calls wait for a shell in turn; sessions share nothing but their own files
   const shells = await Promise.all(Array.from({ length: 8 }, () => openShell(t, server, agent.id)))
   const answers = await Promise.all(
     shells.map(({ run }, n) =>
-      run(`sleep 0.1; ls /*.txt; echo "$x$SECRET"; echo ${n} > /${n}.txt`),
+      runSlowly(run, `sleep 0.1; ls /*.txt; echo "$x$SECRET"; echo ${n} > /${n}.txt`),
     ),
   )
   for (const { stdout } of answers) assert.equal(stdout, '\n')

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { gzipSync } from 'node:zlib'
-import { fetchInTurn, startFetching } from '../../test/fetching.ts'
 import { beforeAll } from '../../test/hooks.ts'
-import { page, startSite } from '../../test/site.ts'
+import { fetchInTurn, startFetching } from '../../test/remotes/fetching.ts'
+import { page, startSite } from '../../test/remotes/site.ts'
 
 const png = Buffer.from('89504e470d0a1a0a0000000d49484452', 'hex')
 const modified = 'Wed, 21 Oct 2015 07:28:00 GMT'

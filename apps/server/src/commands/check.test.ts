@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { runCommand } from '../../../../test/process.ts'
-import { answerFile, inFolder, projectFolder } from '../../test/dev.ts'
+import { answerFile, inFolder, projectFolder } from '../../test/processes/dev.ts'
 
 async function check(t: TestContext, files: Record<string, string>, ...args: string[]) {
   const { folder } = await projectFolder(t, files)

@@ -4,11 +4,11 @@ import path from 'node:path'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { runCommand, temporaryFolder } from '../../../../test/process.ts'
-import { inFolder } from '../../test/dev.ts'
+import { inFolder } from '../../test/processes/dev.ts'
 import { templateNames } from './init.ts'
 import { projectName } from './project-name.ts'
 
-const resolver = fileURLToPath(new URL('../../test/resolve-outlast.ts', import.meta.url))
+const resolver = fileURLToPath(new URL('../../test/processes/resolve-outlast.ts', import.meta.url))
 
 const filesIn = (folder: string) =>
   readdirSync(folder, { recursive: true, withFileTypes: true })

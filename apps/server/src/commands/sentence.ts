@@ -1,5 +1,6 @@
 import { ConfigError } from '../config.ts'
 import { ProjectError } from '../project/problems.ts'
+import { describeOutage, isTimeout, isUnavailable } from '../store/database-errors.ts'
 import { EmbeddedError } from '../store/embedded.ts'
 import { DatabaseUnusableError } from '../store/unusable.ts'
 
@@ -23,5 +24,6 @@ export function sentenceOf(error: unknown): string {
   if (code === 'EADDRNOTAVAIL') return `HOST ${address} is not an address of this machine.`
   if (error instanceof ProjectError) return `The project cannot be loaded:\n${message}`
   if (code === 'EACCES' || explained.some((kind) => error instanceof kind)) return message
+  if (isUnavailable(error) && isTimeout(error)) return `${describeOutage(error)} (${message})`
   return stack ?? String(error)
 }

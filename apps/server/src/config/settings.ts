@@ -197,7 +197,7 @@ export const settings = {
   },
   MODEL_TIMEOUT_MS: {
     about:
-      'Idle timeout of a model call in ms: the call fails when the model sends nothing for this long',
+      'Idle timeout of a model call in ms: the call fails when the model sends nothing for this long. It has no effect above MODEL_CALL_TIMEOUT_MS',
     ...wholeNumber(120_000, 100, 3_600_000),
   },
   MODEL_CALL_TIMEOUT_MS: {
@@ -214,7 +214,7 @@ export const settings = {
   },
   MODEL_WAIT_MAX_MS: {
     about:
-      'Longest wait in ms before a retry of a model call. If a vendor asks for a longer wait, the call is not retried',
+      'Longest wait in ms before a retry of a model call, and for the trial of a circuit breaker. If a vendor asks for a longer wait, the call is not retried',
     ...wholeNumber(60_000, 0, 3_600_000),
   },
   CONTEXT_PERCENT: {
@@ -250,7 +250,8 @@ export const settings = {
     ...wholeNumber(24, 1, 8_760),
   },
   APPROVAL_TIMEOUT_HOURS: {
-    about: 'Hours that a turn waits for the approval of a tool call, which is then denied',
+    about:
+      'Hours that a turn waits for the approval of a tool call. Then it expires, and the call does not run',
     ...wholeNumber(168, 1, 8_760),
   },
   MCP_TOOLS_MAX_AGE_MINUTES: {
@@ -267,7 +268,7 @@ export const settings = {
     ...wholeNumber(300, 1, 86_400),
   },
   FILE_SIZE_MB: {
-    about: 'Maximum size of one file of a session in megabytes',
+    about: 'Maximum size of one file of a session in megabytes; a request has at most 16 MiB',
     ...wholeNumber(10, 1, 1_024),
   },
   SESSION_FILES_MB: {

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import net from 'node:net'
 import test, { type TestContext } from 'node:test'
+import { startModel } from '../../test/remotes/written-model.ts'
 import { startServer } from '../../test/server.ts'
 import { createSession, post } from '../../test/session.ts'
 import { eventually } from '../../test/waiting.ts'
-import { startModel } from '../../test/written-model.ts'
 
 /** Sends bytes and returns the response up to the end of the connection. */
 async function raw(url: string, bytes: string): Promise<string> {

@@ -17,7 +17,7 @@ import {
   responseOf,
 } from './core/problems.ts'
 import { readQuery } from './core/query.ts'
-import { runInUnits } from './core/transaction.ts'
+import { runInTransactions } from './core/transaction.ts'
 import { watchUnknownFields } from './core/unknown-fields.ts'
 import { validator } from './core/validate.ts'
 import { createInProcess, type InProcess } from './in-process/in-process.ts'
@@ -212,7 +212,7 @@ function setUpRequests(app: FastifyInstance, node: Node, stopping: () => boolean
   authenticate(app, node, limitConnections(app.server, node.config))
   checkTokenFields(app)
   boundUploads(app, node.config)
-  runInUnits(app, node)
+  runInTransactions(app, node)
   auditRefusals(app, node)
 }
 

@@ -15,7 +15,7 @@ import {
   support,
   supportFile,
 } from '../../test/file-agents.ts'
-import { writeFiles, writeProject } from '../../test/project-files.ts'
+import { writeFiles, writeProject } from '../../test/processes/project-files.ts'
 import { type Call, startServer } from '../../test/server.ts'
 import { emptyProject } from '../authoring/project.ts'
 import { loadProject } from './load.ts'

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { symlinkSync, utimesSync } from 'node:fs'
 import path from 'node:path'
 import { type TestContext, test } from 'node:test'
-import { writeProject } from '../../test/project-files.ts'
+import { writeProject } from '../../test/processes/project-files.ts'
 import { loadProject } from './load.ts'
 import { ProjectError, type ProjectProblem, shownProblem } from './problems.ts'
 

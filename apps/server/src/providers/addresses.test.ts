@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import type { ProviderType } from '@outlast/contract'
-import { type AnyVendor, sendJson, startAnyVendor } from '../../test/any-vendor.ts'
 import { beforeAll } from '../../test/hooks.ts'
+import { type AnyVendor, sendJson, startAnyVendor } from '../../test/remotes/any-vendor.ts'
 import { providers } from './index.ts'
 
 let vendor: AnyVendor

@@ -43,6 +43,13 @@ function withinLimit(options: Unprompted, modelId: string, limit: number | undef
   return { ...options, maxOutputTokens: limit - budgetTokens, providerOptions }
 }
 
+/** Lets the vendor drop thinking. The SDK adds nothing for the effort to thinking that is set. */
+function droppableThinking({ reasoning }: Unprompted) {
+  const blockBinding = { prefixMismatchBehavior: 'drop_block' }
+  const thinks = reasoning !== undefined && reasoning !== 'none'
+  return { ...(thinks && { type: 'adaptive', display: 'summarized' }), blockBinding }
+}
+
 /**
  * Anthropic's Messages API. Key and base URL are always passed: the SDK must not read the
  * environment.
@@ -51,19 +58,23 @@ export const anthropic: Provider = {
   type: 'anthropic',
   title: 'Anthropic',
   environmentKey: 'DEFAULT_ANTHROPIC_API_KEY',
+  schemaTool: 'json',
   imageLengthMax: 5 * 1024 * 1024,
   imageSides: { max: 8_000, few: 20, maxOfMany: 2_000 },
   signatures: ['signature', 'redactedData'],
   /** Sets 3 of 4 possible cache marks: system prompt with tools, and the newest two messages. */
-  tune({ prompt, ...options }, { modelId, outputTokensMax, oneCall, isOnce }) {
+  tune({ prompt, ...options }, { modelId, outputTokensMax, oneCall, isOnce, forms }) {
     const newest = prompt.length - 2
     const isNewest = (at: number) => at >= newest && prompt[at]!.role !== 'system'
     const isMarked = (at: number) => !isOnce && (at === 0 || isNewest(at))
     const marked = withOptions(prompt, breakpoint, isMarked)
     const limited = withinLimit(options, modelId, outputTokensMax)
-    if (!oneCall) return { ...limited, prompt: marked }
     const { providerOptions } = limited
-    const own = { ...providerOptions?.anthropic, disableParallelToolUse: true }
+    const own = {
+      ...providerOptions?.anthropic,
+      ...(forms.has('dropped_thinking') && { thinking: droppableThinking(options) }),
+      ...(oneCall && { disableParallelToolUse: true }),
+    }
     return { ...limited, prompt: marked, providerOptions: { ...providerOptions, anthropic: own } }
   },
   async model({ apiKey = '', baseUrl, fetch }, name) {

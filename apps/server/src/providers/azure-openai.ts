@@ -1,7 +1,8 @@
 import { statusOf } from './failure.ts'
 import { readModelList } from './model-list.ts'
 import { isWordless, tuneResponses } from './openai.ts'
-import type { ModelCallOptions, ModelList, Provider, ProviderConnection } from './provider.ts'
+import { withStrictRoles } from './openai-completions.ts'
+import type { ModelList, Provider, ProviderConnection } from './provider.ts'
 import { strictOption } from './strict-schema.ts'
 
 /** Last API version for URLs with a deployment. */
@@ -34,11 +35,6 @@ function azureAddress(baseUrl: string): AzureAddress {
   return { base: origin + base + missing, chat: /\/chat\/completions$/i.test(path) }
 }
 
-const withChatOptions = (options: ModelCallOptions, openai: { strictJsonSchema: boolean }) => ({
-  ...options,
-  providerOptions: { ...options.providerOptions, openai },
-})
-
 /**
  * Models of an Azure OpenAI resource: a model's name is the name of its deployment. Key and base
  * URL are always passed: the SDK must not read the environment.
@@ -49,13 +45,18 @@ export const azureOpenai: Provider = {
   needsBaseUrl: true,
   queryAllowed: 'api-version',
   signatures: ['reasoningEncryptedContent'],
-  // Chat Completions reads options under another name and gets only `strict`: its older versions
-  // refuse unknown options.
+  // Chat Completions reads options under another name and gets few: its older versions refuse
+  // unknown options. `forceReasoning` names the limit of the output `max_completion_tokens`.
   takesSchema: ({ profile }) => profile?.structured_output ?? true,
   tune(options, about) {
-    const tuned = tuneResponses('azure', options, about)
-    const strict = strictOption(options.responseFormat)
-    return strict ? withChatOptions(tuned, strict) : tuned
+    const { prompt, ...others } = tuneResponses('azure', options, about)
+    const ordered = about.forms.has('alternating_roles') ? withStrictRoles(prompt) : prompt
+    const chat = {
+      ...strictOption(options.responseFormat),
+      ...(about.forms.has('completion_tokens') && { forceReasoning: true }),
+    }
+    const providerOptions = { ...others.providerOptions, openai: chat }
+    return { ...others, prompt: ordered, providerOptions }
   },
   async model({ apiKey = '', baseUrl = '', fetch }, name) {
     const { createAzure } = await import('@ai-sdk/azure')

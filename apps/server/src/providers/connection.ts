@@ -1,7 +1,7 @@
 import type { Config } from '../config.ts'
 import type { Secrets } from '../secrets.ts'
 import { providerKey, type Stored } from './keys.ts'
-import type { Outbound } from './outbound.ts'
+import { fetchAnywhere, type Outbound } from './outbound.ts'
 import type { ProviderConnection } from './provider.ts'
 import { providerFetch } from './provider-fetch.ts'
 
@@ -20,6 +20,6 @@ export async function connectionOf(
   // Without authentication every caller is the operator, who may use any address.
   const isGuarded = baseUrl !== null && mode !== 'none'
   const caller = { orgId: provider.orgId, purpose: 'provider' as const }
-  const fetch = providerFetch(isGuarded ? node.outbound.reach(caller) : globalThis.fetch)
+  const fetch = providerFetch(isGuarded ? node.outbound.reach(caller) : fetchAnywhere)
   return { apiKey, baseUrl: baseUrl ?? undefined, fetch }
 }

@@ -127,9 +127,9 @@ export function failureOf(error: unknown): Failure {
 const errorPatterns: [FailureKind, RegExp][] = [
   [
     'too_long',
-    /context.{0,3}length|context window|maximum context|(prompt|input|request|conversation) (is )?too (long|large)|too many (input )?tokens|token count.{0,40}exceeds|reduce the length/i,
+    /context.{0,3}length|context (window|limit|size)|maximum (context|(prompt|model) length)|(prompt|input|request|conversation) (is )?too (long|large)|too many (input )?tokens(?!, please wait| per)|token count.{0,40}exceeds|reduce the length|`inputs`.{0,40}must be <=/i,
   ],
-  ['rate_limited', /RESOURCE_EXHAUSTED|rate.?limit/i],
+  ['rate_limited', /RESOURCE_EXHAUSTED|rate.?limit|too many tokens/i],
   [
     'no_credit',
     /insufficient.{0,3}(quota|balance|credit|fund)|credit balance|exceeded your current quota|billing.{0,20}(limit|inactive|not active)|payment required|out of credits/i,
@@ -217,7 +217,7 @@ export function errorMessage(error: unknown): string {
 }
 
 /** All text of a vendor's error. */
-function errorTextOf(error: unknown): string {
+export function errorTextOf(error: unknown): string {
   const body = APICallError.isInstance(error) ? (error.responseBody ?? '') : ''
   const message = error instanceof Error ? errorMessage(error) : JSON.stringify(error)
   return `${message} ${body}`.slice(0, wordsMax)

@@ -12,7 +12,7 @@ const ofTurn = { slots: 16, slotsEach: 16, waitingMax: 1_000, waitingEachMax: 1_
 /** Bytes of a body that are read before its reader requests them. */
 const readAhead = 256 * 1024
 
-/** Error code of a body without room. */
+/** Error code of a fetch without a slot, and of a body without room. */
 export const fetchBudgetCode = 'ERR_FETCH_BUDGET'
 
 const fetchBudgetError = (message: string) =>
@@ -110,7 +110,11 @@ function openScope(reach: typeof fetch, within: () => Within): FetchScope {
       own ??= new AbortController()
       const given = init?.signal ? [init.signal] : []
       const signal = AbortSignal.any([own.signal, ending, ...given])
-      const free = await takeSlot(signal)
+      signal.throwIfAborted()
+      const free = await takeSlot(signal).catch((error) => {
+        // A time limit that ends a wait for a slot is not a fault of the server.
+        throw (error as Error).name === 'TimeoutError' ? tooManyFetches() : error
+      })
       try {
         const response = await reach(input, { ...init, signal })
         return metered(response, { account, signal, onEnd: free })

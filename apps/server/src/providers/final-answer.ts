@@ -1,5 +1,5 @@
 import type { LanguageModelV4StreamPart } from '@ai-sdk/provider'
-import type { ModelCallOptions, VendorModel } from './provider.ts'
+import { type ModelCallOptions, type VendorModel, withStream } from './provider.ts'
 
 export const finalAnswer = 'final_answer'
 
@@ -21,22 +21,11 @@ export function withAnswerTool(options: ModelCallOptions, name: string): ModelCa
  * stream has a raw part: see `heldPart`.
  */
 export function answeringBy(model: VendorModel, name: string): VendorModel {
-  return {
-    ...methodsOf(model),
-    async doStream(options) {
-      const result = await model.doStream(options)
-      return { ...result, stream: result.stream.pipeThrough(answerText(name)) }
-    },
-  }
+  return withStream(model, async (options) => {
+    const result = await model.doStream(options)
+    return { ...result, stream: result.stream.pipeThrough(answerText(name)) }
+  })
 }
-
-const methodsOf = (model: VendorModel) => ({
-  specificationVersion: model.specificationVersion,
-  provider: model.provider,
-  modelId: model.modelId,
-  supportedUrls: model.supportedUrls,
-  doGenerate: model.doGenerate.bind(model),
-})
 
 type Part = LanguageModelV4StreamPart
 

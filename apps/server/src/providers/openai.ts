@@ -52,7 +52,7 @@ export function tuneResponses(
   { sessionId, oneCall }: CallAbout,
 ): ModelCallOptions {
   const thinks = options.reasoning !== undefined && {
-    reasoningSummary: 'auto',
+    ...(options.reasoning !== 'none' && { reasoningSummary: 'auto' }),
     forceReasoning: true,
   }
   const strict = strictOption(options.responseFormat)

@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { createServer } from 'node:http'
+import { createServer, type ServerResponse } from 'node:http'
+import { createRequire } from 'node:module'
 import type { AddressInfo } from 'node:net'
 import { createServer as createNetServer } from 'node:net'
 import os from 'node:os'
 import { type TestContext, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { Agent, getGlobalDispatcher, setGlobalDispatcher } from 'undici'
 import { reservePort } from '../../../../test/ports.ts'
 import {
   createKey,
@@ -14,11 +16,12 @@ import {
   signInAdmin,
   startGuarded,
 } from '../../test/access.ts'
-import { fetchInTurn, startFetching } from '../../test/fetching.ts'
-import { startNameServer } from '../../test/name-server.ts'
-import type { Call } from '../../test/server.ts'
+import { fetchInTurn, startFetching } from '../../test/remotes/fetching.ts'
+import { startNameServer } from '../../test/remotes/name-server.ts'
+import { page, startSite } from '../../test/remotes/site.ts'
+import { addVendorModel, startVendor } from '../../test/remotes/vendor.ts'
+import { type Call, startServer } from '../../test/server.ts'
 import { createAgent, createSession, post } from '../../test/session.ts'
-import { page, startSite } from '../../test/site.ts'
 import { follow } from '../../test/stream.ts'
 import { readPrivateHost } from '../config/private-hosts.ts'
 import { defaultOrganization } from '../store/models/seeds.ts'
@@ -286,4 +289,51 @@ test('other organizations get the same error for closed, refused and silent priv
     told.add(JSON.stringify([message.replace(url, ''), models.status, models.body.error]))
   }
   assert.equal(told.size, 1, [...told].join('\n'))
+})
+
+/** The clock of undici, whose own time limits are 300 s. */
+const { tick } = createRequire(import.meta.url)('undici/lib/util/timers.js') as {
+  tick: (ms: number) => void
+}
+/** A timer counts from the first tick after its start. */
+const passSixMinutes = () => {
+  tick(1_000)
+  tick(360_000)
+}
+
+test('a server may take longer than five minutes for its headers, and for its body', async (t) => {
+  const held = Promise.withResolvers<ServerResponse>()
+  const site = await startSite(t, { '/': (_, response) => held.resolve(response) })
+  const answer = reachOf('127.0.0.1')(site.url)
+  const response = await held.promise
+  passSixMinutes()
+  response.write('late')
+  const { body } = await answer
+  passSixMinutes()
+  response.end('r')
+  assert.equal(await new Response(body).text(), 'later')
+})
+
+test('a model may take longer than five minutes for its first token', async (t) => {
+  const server = await startServer(t)
+  const held = Promise.withResolvers<void>()
+  const asked = Promise.withResolvers<void>()
+  const vendor = await startVendor(t, async () => {
+    asked.resolve()
+    await held.promise
+    return { text: 'late' }
+  })
+  await addVendorModel(server, vendor)
+  const session = await createSession(server)
+  const stream = await follow(t, server.url, { sessionId: session.id })
+  // The stream of this test keeps the usual one, and its clock.
+  const usual = getGlobalDispatcher()
+  setGlobalDispatcher(new Agent())
+  t.after(() => setGlobalDispatcher(usual))
+  await post(server, session.id, 'Hello')
+  await asked.promise
+  passSixMinutes()
+  held.resolve()
+  await stream.event('turn.completed')
+  assert.equal(vendor.requests.length, 1)
 })

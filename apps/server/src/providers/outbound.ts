@@ -110,6 +110,18 @@ async function fetchVeiled(
   }
 }
 
+/** Without the time limits of undici, 300 s: all callers have their own, which may be longer. */
+const endless = { headersTimeout: 0, bodyTimeout: 0 }
+
+/** Fetches any address, with the dispatcher of the process. */
+export async function fetchAnywhere(...[input, init]: Parameters<typeof fetch>) {
+  const { fetch: undiciFetch, getGlobalDispatcher } = await import('undici')
+  const dispatcher = getGlobalDispatcher().compose(
+    (dispatch) => (options, handler) => dispatch({ ...options, ...endless }, handler),
+  )
+  return (await undiciFetch(input as string, { ...(init as object), dispatcher })) as never
+}
+
 /** A fetch whose requests and redirects pass through `wrap`, if given. */
 type DispatchingFetch = (
   input: Parameters<typeof fetch>[0],
@@ -146,6 +158,7 @@ async function makeFetch(
     return connector
   }
   const dispatcher = new Agent({
+    ...endless,
     connect(options, connected) {
       const host = plainHostname(options.hostname)
       const port = portOf(options)

@@ -27,12 +27,27 @@ export type VendorMetadata = SharedV4ProviderMetadata
 /** The options of a call, in the same form for every vendor. */
 export type ModelCallOptions = Omit<LanguageModelV4CallOptions, 'abortSignal'>
 
+/** Forms of a request that replace the usual one for vendors that refuse it. */
+export type RequestForm =
+  /** Images as bytes that the server fetched. */
+  | 'fetched_images'
+  /** Signed thinking that the vendor may drop if anything before it has changed. */
+  | 'dropped_thinking'
+  /** The thinking of earlier replies, without a signature. */
+  | 'returned_thinking'
+  /** The limit of the output as `max_completion_tokens`. */
+  | 'completion_tokens'
+  /** Short messages between those that a strict order of roles does not allow in a row. */
+  | 'alternating_roles'
+
 export type CallAbout = {
   sessionId: string
   /** The vendor's own name of the model. */
   modelId: string
   /** Limit of output tokens with thinking: of the call, else of the profile. */
   outputTokensMax: number | undefined
+  /** Forms that this model has required in this attempt at the turn. */
+  forms: ReadonlySet<RequestForm>
   /** True when the reply may have one tool call. The call has tools then. */
   oneCall?: boolean
   /** True when no later call begins with the same prompt: the vendor need not cache it. */
@@ -88,11 +103,23 @@ export type Provider = {
    * tools. Absent: all do. Others call a tool with the answer.
    */
   takesSchema?: (about: SchemaSupport) => boolean
+  /** Name of the tool that its SDK may add to a call with a response format. */
+  schemaTool?: string
   /** Adds vendor-specific options, such as cache marks and reasoning summaries. */
   tune?: (options: ModelCallOptions, about: CallAbout) => ModelCallOptions
   /** Lists the vendor's models. Contract: throws KnownFailure with a sentence without secrets. */
   listModels?: (connection: ProviderConnection, signal: AbortSignal) => Promise<ModelList>
 }
+
+/** Returns the model with another `doStream`. */
+export const withStream = (model: VendorModel, doStream: VendorModel['doStream']): VendorModel => ({
+  specificationVersion: model.specificationVersion,
+  provider: model.provider,
+  modelId: model.modelId,
+  supportedUrls: model.supportedUrls,
+  doGenerate: model.doGenerate.bind(model),
+  doStream,
+})
 
 /** Adds provider options to the messages of a prompt that `chosen` selects. */
 export function withOptions(

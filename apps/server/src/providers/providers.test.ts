@@ -215,7 +215,8 @@ test('no Claude model gets more output than the limit, and its kind of thinking 
     for (const reasoning of ['minimal', 'low', 'medium', 'high', 'xhigh', 'max'] as const) {
       const prompt = [{ role: 'user' as const, content: [{ type: 'text' as const, text: 'Hi.' }] }]
       const options = { prompt, reasoning }
-      const about = { sessionId: 'session', modelId: name, outputTokensMax: 4_000 }
+      const forms = new Set<never>()
+      const about = { sessionId: 'session', modelId: name, outputTokensMax: 4_000, forms }
       await assert.rejects(async () => vendor.doStream(options), APICallError.isInstance)
       await assert.rejects(async () => vendor.doStream(tune!(options, about)))
       const [free, limited] = bodies.splice(0)

@@ -9,6 +9,7 @@ import {
   registerPerson,
   startGuarded,
 } from '../../test/access.ts'
+import { addVendorModel, startVendor } from '../../test/remotes/vendor.ts'
 import { type Call, startServer } from '../../test/server.ts'
 import {
   converse,
@@ -20,7 +21,6 @@ import {
   scripted,
   typesOf,
 } from '../../test/session.ts'
-import { addVendorModel, startVendor } from '../../test/vendor.ts'
 
 const wellKnown = 'model_01933b5a000070008000000000000401'
 const add = { name: 'add', arguments: { a: 2, b: 3 } }

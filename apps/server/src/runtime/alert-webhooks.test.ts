@@ -7,7 +7,7 @@ import {
   expectSigned,
   startReceiver,
   startWithWebhooks,
-} from '../../test/receiver.ts'
+} from '../../test/remotes/receiver.ts'
 import { createAgent, createSession, post, scripted } from '../../test/session.ts'
 
 const events = ['alert.fired', 'alert.resolved']

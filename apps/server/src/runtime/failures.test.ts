@@ -3,8 +3,6 @@ import type { ServerResponse } from 'node:http'
 import test, { type TestContext } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Event } from '@outlast/contract'
-import { startServer } from '../../test/server.ts'
-import { converse, createSession, dataOf, eventsOf, replyOf } from '../../test/session.ts'
 import {
   addVendorModel,
   beginStream,
@@ -12,7 +10,20 @@ import {
   startVendor,
   type VendorAnswer,
   type VendorRequest,
-} from '../../test/vendor.ts'
+} from '../../test/remotes/vendor.ts'
+import { startServer } from '../../test/server.ts'
+import {
+  converse,
+  createAgent,
+  createSession,
+  dataOf,
+  eventsOf,
+  post,
+  replyOf,
+  typesOf,
+} from '../../test/session.ts'
+import { follow } from '../../test/stream.ts'
+import { eventually } from '../../test/waiting.ts'
 
 type VendorReaction = (request: VendorRequest) => VendorAnswer | Promise<VendorAnswer>
 
@@ -153,6 +164,45 @@ test('opens the circuit breaker for a failing provider', async (t) => {
   assert.match(dataOf(events, 'llm.generation').metadata.error!, /Requests to it are paused/)
 })
 
+test('turns wait until the trial of another turn has begun its reply, and are no attempts then', async (t) => {
+  const [waits, isDone] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+  const { server, session, say, vendor } = await start(t, ({ number }) => {
+    if (number <= 5) return refusal(503, 'down')
+    if (number > 6) return { text: 'Back.' }
+    return async (response) => {
+      await waits.promise
+      beginStream(response)
+      sendDelta(response, { content: 'Back, ' })
+      await isDone.promise
+      sendDelta(response, { content: 'slowly.' }, 'stop')
+      response.end('data: [DONE]\n\n')
+    }
+  })
+  for (let n = 0; n < 5; n += 1) await say()
+  const now = performance.now.bind(performance)
+  t.mock.method(performance, 'now', () => now() + 31_000)
+  const trial = say()
+  await eventually(async () => vendor.requests.length === 6)
+  const other = await createSession(server, { agent_id: session.agent_id })
+  const stream = await follow(t, server.url, { sessionId: other.id })
+  await post(server, other.id, 'hi')
+  await stream.event('output.message.started')
+  const waiting = await eventually(async () => {
+    const { body } = await server.call('GET', `/v1/sessions/${other.id}/why`)
+    return body.state === 'waits_for_retry' && body
+  })
+  assert.equal(waiting.error_code, 'llm_overloaded')
+  waits.resolve()
+  await stream.event('session.idled')
+  assert.equal(replyOf(stream.events), 'Back.')
+  const { attempts, total_wait_ms, ...others } = dataOf(stream.events, 'llm.generation').metadata
+    .retry!
+  assert.ok(attempts === 0 && total_wait_ms >= 1_000)
+  assert.deepEqual(others, { error_codes: [] })
+  isDone.resolve()
+  assert.equal(replyOf(await trial), 'Back, slowly.')
+})
+
 test('garbled replies in one session do not open the circuit breaker for other sessions', async (t) => {
   const { say, vendor } = await start(t, ({ number }) =>
     number <= 6 ? (response) => streamOf(response, 'data: {nonsense\n\n') : { text: 'fine' },
@@ -180,24 +230,38 @@ test('limits the time of a silent vendor, and closes the connection', async (t) 
   await closed.promise
 })
 
-test('limits the time of an endless stream, and closes the connection', async (t) => {
+test('limits the time of an endless stream, closes the connection, and does not blame the vendor', async (t) => {
   const closed = Promise.withResolvers<void>()
+  let isEndless = true
   const endless: VendorReaction = () => async (response) => {
     beginStream(response)
-    while (!response.destroyed) {
+    while (isEndless && !response.destroyed) {
       sendDelta(response, { content: 'and so on ' })
       await sleep(20)
     }
-    closed.resolve()
+    if (response.destroyed) closed.resolve()
+    sendDelta(response, {}, 'stop')
+    response.end('data: [DONE]\n\n')
   }
-  const { say } = await start(t, endless, { MODEL_CALL_TIMEOUT_MS: '2000' })
-  // On a loaded machine a call can reach its limit before its first text arrives.
-  for (let reply = ''; !reply.startsWith('and so on and so on'); ) {
+  const { say } = await start(t, endless, { MODEL_CALL_TIMEOUT_MS: '1000' })
+  const failures: string[] = []
+  // On a loaded machine any call can reach its limit, also before its first text arrives.
+  while (
+    failures.length < 5 ||
+    !failures.some((reply) => reply.startsWith('and so on and so on'))
+  ) {
     const events = await say()
     assert.equal(dataOf(events, 'turn.failed').error_code, 'llm_timeout')
-    reply = replyOf(events)
+    failures.push(replyOf(events))
   }
   await closed.promise
+  isEndless = false
+  await eventually(async () => {
+    const events = await say()
+    const hasFailed = events.at(-2)?.type === 'turn.failed'
+    if (hasFailed) assert.equal(dataOf(events, 'turn.failed').error_code, 'llm_timeout')
+    return !hasFailed
+  })
 })
 
 test('ends a reply that exceeds the length limit', async (t) => {
@@ -265,6 +329,22 @@ test('retries a broken stream as the same message and keeps its text after the l
   const { finish_reasons, retry } = dataOf(events, 'llm.generation').metadata
   assert.deepEqual(finish_reasons, ['error'])
   assert.deepEqual(retry?.error_codes, ['llm_broken_stream'])
+})
+
+test('a call that the output limit cut off before its arguments does not run', async (t) => {
+  const { server } = await start(t, ({ number }) =>
+    number === 1
+      ? { calls: [{ name: 'open_door', arguments: '' }], finish: 'length' }
+      : { text: 'It was cut off.' },
+  )
+  const tools = [{ type: 'client_side', name: 'open_door', description: 'Opens the door.' }]
+  const { id: agent_id } = await createAgent(server, { tools })
+  const session = await createSession(server, { agent_id })
+  const events = await converse(t, server, session.id, 'Open it.')
+  assert.equal(replyOf(events), 'It was cut off.')
+  assert.ok(!typesOf(events).includes('tool.call_requested'))
+  assert.equal(dataOf(events, 'tool.completed').success, false)
+  assert.deepEqual(dataOf(events, 'llm.generation').metadata.finish_reasons, ['length'])
 })
 
 test('unusable model output does no harm', async (t) => {

@@ -55,7 +55,7 @@ export type Node = {
   reachesDatabase: () => boolean
   breaker: Breaker
   outbound: Outbound
-  budgets: FetchBudgets
+  fetchBudgets: FetchBudgets
   grep: Grep
   metrics: Metrics
   /** Undefined when tracing is off. */

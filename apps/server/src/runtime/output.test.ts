@@ -2,6 +2,13 @@ import assert from 'node:assert/strict'
 import type { ServerResponse } from 'node:http'
 import { type TestContext, test } from 'node:test'
 import type { Event } from '@outlast/contract'
+import {
+  addVendorModel,
+  beginStream,
+  sendDelta,
+  startVendor,
+  type VendorRequest,
+} from '../../test/remotes/vendor.ts'
 import { startServer } from '../../test/server.ts'
 import {
   createAgent,
@@ -14,13 +21,6 @@ import {
   typesOf,
 } from '../../test/session.ts'
 import { follow } from '../../test/stream.ts'
-import {
-  addVendorModel,
-  beginStream,
-  sendDelta,
-  startVendor,
-  type VendorRequest,
-} from '../../test/vendor.ts'
 
 const invoice = {
   type: 'object',

@@ -6,6 +6,7 @@ import { findMissing } from '../store/sessions/lost-events.ts'
 import { endLeases } from '../store/sessions/nodes.ts'
 import {
   findCurrentTurn,
+  forgiveAttempt,
   type Release,
   releaseTurn,
   type TakenTurn,
@@ -50,7 +51,7 @@ export type RuntimeOptions = Pick<NodeWorkOptions, 'pool' | 'hooks'> & {
 
 type Running = {
   controller: AbortController
-  taken: boolean
+  isTaken: boolean
   /** Set once its log is read. */
   turn?: Turn
   over: Promise<void>
@@ -85,20 +86,20 @@ export async function startRuntime(node: Node, options: RuntimeOptions): Promise
   ]
   const shared = { lease, recent, refusals, parting: parting.signal, stopping: () => stopping }
 
-  async function run(ref: TurnRef, { taken, begun = () => {} }: Beginning) {
+  async function run(ref: TurnRef, { claimed, begun = () => {} }: Beginning) {
     // One attempt at a time per turn: a second one would fence the first.
     for (let other = running.get(ref.turnId); other; other = running.get(ref.turnId)) {
       begun()
       await other.over
     }
     const controller = new AbortController()
-    const entry: Running = { controller, taken: taken !== undefined, over: Promise.resolve() }
+    const entry: Running = { controller, isTaken: claimed !== undefined, over: Promise.resolve() }
     running.set(ref.turnId, entry)
-    entry.over = attempt(node, ref, taken, {
+    entry.over = attempt(node, ref, claimed, {
       ...shared,
       signal: controller.signal,
       took: () => {
-        entry.taken = true
+        entry.isTaken = true
         begun()
       },
       opened: (turn) => {
@@ -120,7 +121,7 @@ export async function startRuntime(node: Node, options: RuntimeOptions): Promise
     hasRoom: () => !stopping && !draining && local < localSlots && lease.held(),
     async begin({ ref, taken, input }) {
       local += 1
-      await run(ref, { taken: { taken, input } })
+      await run(ref, { claimed: { turn: taken, input } })
       local -= 1
     },
     running: () => running.size,
@@ -178,7 +179,7 @@ async function stopLost(node: Node, running: ReadonlyMap<string, Running>, parti
 }
 
 const heldOf = (running: ReadonlyMap<string, Running>): HeldTurns => ({
-  taken: [...running].filter(([, { taken }]) => taken).map(([turnId]) => turnId),
+  taken: [...running].filter(([, { isTaken }]) => isTaken).map(([turnId]) => turnId),
   known: [...running.keys()],
   lose: (turnIds) => {
     for (const turnId of turnIds) abort(running.get(turnId))
@@ -192,12 +193,12 @@ function slotsOf({ ROLE, WORKER_SLOTS }: Config) {
   return { localSlots, queueSlots: WORKER_SLOTS }
 }
 
-type Taken = { taken: TakenTurn; input: EventRow | undefined }
+type Claimed = { turn: TakenTurn; input: EventRow | undefined }
 
 type Beginning = {
   /** The state of a turn that this node has already claimed. */
-  taken?: Taken
-  /** Called when a node has the turn, at the latest. */
+  claimed?: Claimed
+  /** Called once a node has the turn: its job can be deleted. Not called if the turn has ended. */
   begun?: () => void
 }
 
@@ -218,16 +219,16 @@ type AttemptOptions = {
 async function attempt(
   node: Node,
   ref: TurnRef,
-  known: Taken | undefined,
+  claimed: Claimed | undefined,
   options: AttemptOptions,
 ) {
   const { lease, recent, refusals, signal, parting, stopping, took, opened } = options
   const epoch = node.history.epoch()
   const unread = { log: logOfTurn(node, ref) }
-  let run: TurnRun = { ...ref, attempt: known?.taken.turn_attempt ?? null }
+  let run: TurnRun = { ...ref, attempt: claimed?.turn.turn_attempt ?? null }
   let turn: Turn | undefined
   try {
-    const taken = known?.taken ?? (await take(node, ref, AbortSignal.any([signal, parting])))
+    const taken = claimed?.turn ?? (await take(node, ref, AbortSignal.any([signal, parting])))
     if (!taken) return
     took()
     run = { ...ref, attempt: taken.turn_attempt }
@@ -238,7 +239,7 @@ async function attempt(
       return await orLeave(unread, parting, () => refusals.refuse(run, { taken, missing }))
     }
     const ends = taken.turn_tries > triesMax
-    const opening = { run, taken, input: known?.input, signal, lease, recent, ends }
+    const opening = { run, taken, input: claimed?.input, signal, lease, recent, ends }
     turn = await throughOutages(unread, signal, () => openTurn(node, opening))
     const current = turn
     opened(turn)
@@ -259,7 +260,7 @@ async function attempt(
     const stopped = signal.reason instanceof Error ? signal.reason : undefined
     await afterFailure(node, turn?.run ?? run, { turn, error, stopped, parting })
   } finally {
-    turn?.budget.end()
+    turn?.fetchBudget.end()
     if (turn) endLive(turn)
   }
 }
@@ -310,7 +311,7 @@ async function afterFailure(node: Node, run: TurnRun, failure: FailedAttempt) {
 
 /**
  * Ends a cancelled turn with the drafts of this attempt. Releases a turn of this node that lost
- * events: it resumes from its log. Notifies followers of other turns.
+ * events: it resumes from its log. Notifies followers of other turns. A takeover does not count.
  */
 async function afterFence(
   node: Node,
@@ -328,7 +329,13 @@ async function afterFence(
       const isHeld = turn !== undefined && !isLost && !(await areDraftsStored(turn))
       return settleCancel(node, run, isHeld ? keptOf(turn) : nothingKept)
     }
-    if (current.turn_node !== node.id) return
+    if (current.turn_node !== node.id) {
+      if (current.turn_node !== null) logOfTurn(node, run).warn('lost a turn to another node')
+      // Not repeated: its response may be lost after it has subtracted one.
+      return forgiveAttempt(node.db, run).catch((error) =>
+        logOfTurn(node, run).warn('a takeover counts as a failed attempt', { error }),
+      )
+    }
     const settling = turn && !isLost ? await settleSpent(turn) : undefined
     const again = { ...run, attempt: settling ?? current.turn_attempt }
     await releaseTurn(node.db, again, { harmed: true, atOnce: true })

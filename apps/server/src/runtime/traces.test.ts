@@ -3,8 +3,9 @@ import { once } from 'node:events'
 import { type AddressInfo, createServer } from 'node:net'
 import { type TestContext, test } from 'node:test'
 import { addBudget } from '../../test/budgets.ts'
-import { addListedServer, sessionWithMcp, startMcp } from '../../test/mcp.ts'
-import { startReceiver } from '../../test/otlp.ts'
+import { addListedServer, sessionWithMcp, startMcp } from '../../test/remotes/mcp.ts'
+import { startReceiver } from '../../test/remotes/otlp.ts'
+import { addVendorModel, startVendor } from '../../test/remotes/vendor.ts'
 import { startServer } from '../../test/server.ts'
 import {
   converse,
@@ -16,7 +17,6 @@ import {
   typesOf,
 } from '../../test/session.ts'
 import { follow } from '../../test/stream.ts'
-import { addVendorModel, startVendor } from '../../test/vendor.ts'
 import { eventually } from '../../test/waiting.ts'
 
 type Setup = { env?: Record<string, string>; agent?: object; status?: number }

@@ -4,7 +4,7 @@ import type { EventDataOf, EventType } from '@outlast/contract'
 import pg from 'pg'
 import { Type } from 'typebox'
 import { queryRows } from '../../test/database.ts'
-import { testCapability } from '../../test/own-code.ts'
+import { testCapability } from '../../test/processes/own-code.ts'
 import { captureLog, startServer } from '../../test/server.ts'
 import {
   converse,

@@ -1,13 +1,13 @@
 /** Limits of agents and sessions in turns: model calls, tool calls and hosts. */
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
-import { fetchInTurn, startFetching } from '../../test/fetching.ts'
 import { beforeAll } from '../../test/hooks.ts'
-import { addListedServer, startMcp } from '../../test/mcp.ts'
-import { toolFile } from '../../test/project-files.ts'
-import { startProject } from '../../test/project-server.ts'
+import { toolFile } from '../../test/processes/project-files.ts'
+import { startProject } from '../../test/processes/project-server.ts'
+import { fetchInTurn, startFetching } from '../../test/remotes/fetching.ts'
+import { addListedServer, startMcp } from '../../test/remotes/mcp.ts'
+import { page, redirect, startSite } from '../../test/remotes/site.ts'
 import { converse, createAgent, createSession, dataOf, scripted } from '../../test/session.ts'
-import { page, redirect, startSite } from '../../test/site.ts'
 import { useTools } from '../../test/tool-session.ts'
 
 type Site = Awaited<ReturnType<typeof startSite>>

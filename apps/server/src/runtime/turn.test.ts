@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import test, { type TestContext } from 'node:test'
 import type { Event, EventType } from '@outlast/contract'
+import { addVendorModel, startVendor, type VendorAnswer } from '../../test/remotes/vendor.ts'
 import { startServer } from '../../test/server.ts'
 import {
   converse,
@@ -14,7 +15,6 @@ import {
   typesOf,
 } from '../../test/session.ts'
 import { follow } from '../../test/stream.ts'
-import { addVendorModel, startVendor, type VendorAnswer } from '../../test/vendor.ts'
 
 const dashed = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/
 

@@ -1,4 +1,4 @@
-import { type SelectQueryBuilder, sql } from 'kysely'
+import { type SelectQueryBuilder, type SqlBool, sql } from 'kysely'
 import type { Db } from './database.ts'
 import type { Tables } from './tables/tables.ts'
 
@@ -24,6 +24,10 @@ export async function* batchesOf<Row>(
     left -= rows.length
   }
 }
+
+/** SQL: true for rows after the given one in a list that begins with the newest. */
+export const olderThan = ({ created_at, id }: { created_at: string | Date; id: string }) =>
+  sql<SqlBool>`(created_at, id) < (${created_at}, ${id})`
 
 /** Counts the rows of a query that selects no columns. */
 export async function countRows<DB, TB extends keyof DB>(

@@ -9,12 +9,12 @@ import { type TestContext, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import pg from 'pg'
-import { copyDataDir } from '../../test/data-dir.ts'
-import { fill, mountDisk } from '../../test/disk.ts'
+import { copyDataDir } from '../../test/processes/data-dir.ts'
+import { fill, mountDisk } from '../../test/processes/disk.ts'
 import { createLog } from '../log.ts'
 import { type Embedded, EmbeddedError, readOrCreateMasterKeys, startEmbedded } from './embedded.ts'
 
-const childFile = fileURLToPath(new URL('../../test/embedded-child.ts', import.meta.url))
+const childFile = fileURLToPath(new URL('../../test/processes/embedded-child.ts', import.meta.url))
 const log = createLog('silent')
 const isRoot = process.getuid?.() === 0
 

@@ -1,3 +1,4 @@
+import { sql } from 'kysely'
 import { type Config, configuredMasterKeys } from '../config.ts'
 import { createSecrets, masterKeyId } from '../secrets.ts'
 import type { Db } from './database.ts'
@@ -12,7 +13,8 @@ const placeOf = (id: string) => `master key ${id}`
  * Compares this node's master keys with those that the database was written with, and records new
  * ones.
  * Contract: throws DatabaseUnusableError and records nothing when an id names a different key here,
- * or when the node has none of the keys. Ids are never reused: recorded ids stay.
+ * or when the node has none of the keys that a rotation has not replaced. Ids are never reused:
+ * recorded ids stay.
  */
 export async function checkMasterKeys(db: Db, masterKeys: readonly string[]): Promise<void> {
   if ((await compare(db, masterKeys)) === 'recorded') return
@@ -28,6 +30,14 @@ export async function checkMasterKeys(db: Db, masterKeys: readonly string[]): Pr
     .execute()
   // Another node may have recorded its keys in the same moment.
   await compare(db, masterKeys)
+}
+
+/** Records that no stored secret needs another master key than the current one. */
+export async function markReplaced(db: Db, currentId: string): Promise<void> {
+  await db.kysely
+    .updateTable('master_keys')
+    .set({ replaced_at: sql`case when id <> ${currentId} then coalesce(replaced_at, now()) end` })
+    .execute()
 }
 
 /** Returns the master keys of a node. `ownUrl`: its database, if no other node can use it. */
@@ -52,15 +62,16 @@ export async function hasMasterKeys(url: string): Promise<boolean> {
 async function compare(db: Db, masterKeys: readonly string[]): Promise<'recorded' | 'new'> {
   const rows = await db.kysely
     .selectFrom('master_keys')
-    .select(['id', 'sealed'])
+    .select(['id', 'sealed', 'replaced_at'])
     .orderBy('created_at')
     .execute()
   const sealed = new Map(rows.map((row) => [row.id, row.sealed]))
   const known = masterKeys.filter((key) => sealed.has(masterKeyId(key)))
   for (const key of known) checkOne(key, sealed.get(masterKeyId(key))!)
-  if (rows.length > 0 && known.length === 0) {
+  const current = rows.filter((row) => row.replaced_at === null).map(({ id }) => id)
+  if (current.length > 0 && !known.some((key) => current.includes(masterKeyId(key)))) {
     throw new DatabaseUnusableError(
-      `Secrets in the database are sealed with master key ${rows.at(-1)!.id}, which this node does not have. Set SECRETS_ENCRYPTION_KEY as on the other nodes.`,
+      `Secrets in the database are sealed with master key ${current.at(-1)}, which this node does not have. Set SECRETS_ENCRYPTION_KEY as on the other nodes.`,
     )
   }
   return known.length === masterKeys.length ? 'recorded' : 'new'

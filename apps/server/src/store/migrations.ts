@@ -10,7 +10,8 @@ const directory = new URL('../../migrations/', import.meta.url)
 const lockTimeoutMs = 1_000
 const pauseMs = 2_000
 const waitMsMax = 15 * 60_000
-const lockNotAvailable = '55P03'
+/** No lock in time, and a deadlock with a running node. */
+const contentions = ['55P03', '40P01']
 
 /** First line of a migration of one statement that builds an index while the table is in use. */
 const concurrentMark = '-- concurrently'
@@ -133,7 +134,7 @@ async function inTransaction(
       return
     } catch (error) {
       await client.query('rollback')
-      if ((error as { code?: string }).code !== lockNotAvailable) throw error
+      if (!contentions.includes((error as { code?: string }).code ?? '')) throw error
       if (Date.now() > deadline) {
         throw new DatabaseUnusableError(
           `Migration ${name} has waited 15 minutes for a table that another session uses, such as a backup. Start again once that has ended; nothing was changed.`,

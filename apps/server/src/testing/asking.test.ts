@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
-import { runsOf, toolFile, writeProject } from '../../test/project-files.ts'
+import { runsOf, toolFile, writeProject } from '../../test/processes/project-files.ts'
 import { eventually } from '../../test/waiting.ts'
 import { defineTool } from '../authoring/index.ts'
 import { runTool, scriptedModel, startTestServer } from './index.ts'

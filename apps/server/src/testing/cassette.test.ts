@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { LLMock } from '@copilotkit/aimock'
-import { writeProject } from '../../test/project-files.ts'
+import { writeProject } from '../../test/processes/project-files.ts'
 import { type CassetteOptions, cassette, startTestServer } from './index.ts'
 
 const apiKey = 'sk-a-key-that-no-file-may-have'

@@ -1,5 +1,6 @@
 /** OpenAI's Chat Completions, as a model server sees them. */
 import type { ServerResponse } from 'node:http'
+import { jsonOrText } from '../json.ts'
 
 /** A message of a request. */
 export type ModelMessage = {
@@ -60,7 +61,7 @@ function messageOf({ role, content, tool_calls = [], tool_call_id }: WireMessage
     calls: tool_calls.map(({ id, function: { name, arguments: input } }) => ({
       id,
       name,
-      arguments: jsonOf(input),
+      arguments: jsonOrText(input),
     })),
     ...(tool_call_id !== undefined && { callId: tool_call_id }),
   }
@@ -68,14 +69,6 @@ function messageOf({ role, content, tool_calls = [], tool_call_id }: WireMessage
 
 const textOfContent = (content: WireContent) =>
   typeof content === 'string' ? content : (content ?? []).map(({ text = '' }) => text).join('')
-
-function jsonOf(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return text
-  }
-}
 
 /** The parts of a reply. */
 export type ModelReply = {

@@ -4,7 +4,7 @@ import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { test } from 'node:test'
-import { writeProject } from '../../test/project-files.ts'
+import { writeProject } from '../../test/processes/project-files.ts'
 
 const page = new URL('../../../../docs/testing.md', import.meta.url)
 const hook = new URL('../project/package-hook.ts', import.meta.url).href

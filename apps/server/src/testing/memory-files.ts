@@ -12,6 +12,7 @@ import {
   type FileEntry,
   type FileTree,
   newTree,
+  removeKnown,
   removePath,
   writeFile,
 } from '../store/files/file-tree.ts'
@@ -88,7 +89,7 @@ export function memoryFiles(first: readonly FirstFile[] = []): SessionFiles {
         for (const one of all) {
           if (one.kind === 'write') writeFile(tree, one.path, keep(one.bytes))
           if (one.kind === 'directory') createDirectory(tree, one.path)
-          if (one.kind === 'remove') removePath(tree, one.path, true)
+          if (one.kind === 'remove') removeKnown(tree, one.path, one.known)
         }
       })
     },

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
-import { hangingTool } from '../../test/hanging-tool.ts'
-import { runsOf, writeProject } from '../../test/project-files.ts'
+import { hangingTool } from '../../test/processes/hanging-tool.ts'
+import { runsOf, writeProject } from '../../test/processes/project-files.ts'
 import { eventually } from '../../test/waiting.ts'
 import {
   scriptedModel,

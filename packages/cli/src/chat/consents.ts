@@ -9,8 +9,6 @@ import {
   type ToolCall,
 } from '@outlast/sdk'
 
-export type Consents = ReturnType<typeof createConsents>
-
 type EventReader<T extends EventType> = (event: Event<T>) => void
 
 type Waiting = {

@@ -4,6 +4,7 @@ import { chmod, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { describe, type TestContext, test } from 'node:test'
 import { beforeAll } from '../../../../apps/server/test/hooks.ts'
+import { startModel } from '../../../../apps/server/test/remotes/written-model.ts'
 import { startServer } from '../../../../apps/server/test/server.ts'
 import {
   createAgent,
@@ -13,7 +14,6 @@ import {
   scripted,
 } from '../../../../apps/server/test/session.ts'
 import { eventually } from '../../../../apps/server/test/waiting.ts'
-import { startModel } from '../../../../apps/server/test/written-model.ts'
 import { temporaryFolder } from '../../../../test/process.ts'
 import { onPty } from '../../test/pty.ts'
 import { atTerminal } from '../../test/terminal.ts'

@@ -112,6 +112,22 @@ test('allows no call without a terminal, except with --approve', async () => {
   assert.match(denied.stderr, /write_file was denied[\s\S]*✗ write_file/)
 })
 
+test('--quiet prints why there is no answer', async () => {
+  const { id } = await clerk()
+  const asked = await chat('-q', '-a', id, writing)
+  assert.deepEqual([asked.code, asked.stdout], [1, ''])
+  assert.match(asked.stderr, /needs approval[\s\S]*outlast sessions approve session_/)
+  const session = await createSession(server)
+  const ended = chat('-q', '-s', session.id, slow)
+  await eventually(async () =>
+    (await eventsOf(server, session.id)).find(({ type }) => type === 'reason.started'),
+  )
+  await server.call('POST', `/v1/sessions/${session.id}/cancel`)
+  const { code, stderr } = await ended
+  assert.equal(code, 1)
+  assert.match(stderr, /cancelled/)
+})
+
 test('--approve decides although the server cannot answer for a while', async (t) => {
   const { id } = await clerk()
   const { fetch } = globalThis

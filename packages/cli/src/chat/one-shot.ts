@@ -115,9 +115,10 @@ async function watch(
       signal: over.signal,
       onConnection,
       onHistoryChanged(resume) {
-        out.note(historyChanged(resume))
+        if (resume.sequence > after) return out.note(historyChanged(resume))
         // The message is lost, so there will be no answer.
-        if (resume.sequence <= after) leave(exitCodes.failed)
+        out.failure(historyChanged(resume))
+        leave(exitCodes.failed)
       },
     })
     for await (const event of events) {
@@ -177,8 +178,10 @@ function askerOf(context: Context, { start, interrupt, screen, tell, leave, sess
 
   async function answer({ questions }: QuestionSet, signal: AbortSignal) {
     if (!isAskable) {
-      out.note('The agent asks questions, and there is no terminal to answer on. The turn waits.')
-      out.note(`Answer: \`outlast sessions answer ${sessionId}\`.`)
+      out.failure(
+        'The agent asks questions, and there is no terminal to answer on. The turn waits.',
+      )
+      out.failure(`Answer: \`outlast sessions answer ${sessionId}\`.`)
       leave(exitCodes.failed)
       return undefined
     }
@@ -192,13 +195,13 @@ function askerOf(context: Context, { start, interrupt, screen, tell, leave, sess
     if (start.consent === 'all') return { decision: 'approve' }
     if (start.consent === 'none') return { decision: 'deny', reason: noApprover }
     if (!isAskable) {
-      out.note(
+      out.failure(
         oneLine(`${call.name} needs approval, and there is no terminal to ask on. The turn waits.`),
       )
-      out.note(
+      out.failure(
         `Approve: \`outlast sessions approve ${sessionId} ${oneLine(call.id)}\`. Deny: \`outlast sessions deny ${sessionId} ${oneLine(call.id)}\`.`,
       )
-      out.note(
+      out.failure(
         `Or run \`outlast chat --session ${sessionId}\` in a terminal. With a message, --approve all or none decides in advance.`,
       )
       leave(exitCodes.failed)

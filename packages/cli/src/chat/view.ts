@@ -141,7 +141,9 @@ function endAnswer(view: Viewing): void {
 }
 
 function endCancelled(view: Viewing): void {
-  if (view.cancelled !== '') beside(view, view.cancelled)
+  if (view.cancelled === '') return
+  view.screen.aside(view.cancelled)
+  view.isApart = false
   view.cancelled = ''
 }
 

@@ -8,6 +8,8 @@ export type Io = {
   env: Record<string, string | undefined>
   /** True once resources change: a reader that closes the pipe does not end the command. */
   mustFinish?: boolean
+  /** True for a command with several results: each is one line of JSON. */
+  hasManyResults?: boolean
 }
 
 const columnsDefault = 80

@@ -48,7 +48,7 @@ function* turnsOf(health: DurableHealth): Generator<Finding> {
   const failures = lost > 0 ? `, ${lost} failed permanently (\`outlast workflows list\`)` : ''
   yield ok(
     check,
-    `${running} running, ${queued} queued, ${waiting} waiting for approval or a client${failures}.`,
+    `${running} running, ${queued} queued, ${waiting} waiting for a client, a person or a budget${failures}.`,
   )
 }
 

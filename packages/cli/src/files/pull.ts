@@ -83,7 +83,8 @@ async function itemsOf(remote: Remote, { from, to }: Pulling): Promise<Item[]> {
   if (!found) throw new OutlastError('path_not_found', `${base} does not exist.`, { status: 404 })
   // A directory becomes the target, so that a repeated command has the same result. The root has
   // no name.
-  const isInside = to.endsWith('/') || (!found.is_directory && (await isFolder(to)))
+  const isParent = to.endsWith('/') || to.endsWith(path.sep)
+  const isInside = isParent || (!found.is_directory && (await isFolder(to)))
   const isRenamed = !found.is_directory && !isInside
   const folder = isRenamed ? path.dirname(to) : to
   const own = isRenamed ? path.basename(to) : path.posix.basename(base)

@@ -146,7 +146,7 @@ async function sendFile(
 async function readLocal(file: string): Promise<Buffer> {
   const { size } = await lstat(file)
   if (size > sizeBytesMax) {
-    throw new Error(`it is too large: ${(size / 1024 / 1024).toFixed(1)} MiB, the limit is 10 MiB`)
+    throw new Error(`it is too large: ${(size / 1024 / 1024).toFixed(1)} MiB, the limit is 12 MiB`)
   }
   // It may have become a link meanwhile.
   const handle = await open(file, constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0))

@@ -1,5 +1,6 @@
 import type { Context } from '../core/command.ts'
 import { exitCodeOf, exitCodes, sentencesOf } from '../core/failure.ts'
+import { oneLine } from '../output/width.ts'
 
 /** Exit codes of errors after which no other resource follows. */
 const endings: readonly number[] = [exitCodes.unreachable, exitCodes.interrupted]
@@ -16,6 +17,7 @@ export async function actOnEach(
 ): Promise<number> {
   const all = new Set(ids)
   io.mustFinish = true
+  io.hasManyResults = all.size > 1
   let code: number = exitCodes.ok
   for (const id of all) {
     try {
@@ -23,7 +25,7 @@ export async function actOnEach(
     } catch (error) {
       const isOver = signal.aborted || endings.includes(exitCodeOf(error))
       if (all.size === 1 || isOver) throw error
-      io.stderr.write(`outlast: ${id}: ${sentencesOf(error, url).join('\n')}\n`)
+      io.stderr.write(`outlast: ${oneLine(id)}: ${sentencesOf(error, url).join('\n')}\n`)
       code ||= exitCodeOf(error)
     }
   }

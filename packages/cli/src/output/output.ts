@@ -58,7 +58,11 @@ export function createOutput(io: Io, { mode, noColor }: { mode: Mode; noColor: b
     painted,
     /** Prints a note for people to stderr. */
     note(text: string) {
-      if (mode !== 'quiet') stderr.write(`${manyLines(text)}\n`)
+      if (mode !== 'quiet') this.failure(text)
+    },
+    /** Prints the reason of a failed command to stderr, also with --quiet. */
+    failure(text: string) {
+      stderr.write(`${manyLines(text)}\n`)
     },
     /** Prints a JSON value. `isLine`: on one line, for streams. */
     json: (value: unknown, isLine = false) => line(exactJson(value, isLine ? 0 : 2)),
@@ -73,7 +77,7 @@ export function createOutput(io: Io, { mode, noColor }: { mode: Mode; noColor: b
     },
     /** Reports an action: a sentence, or the JSON or id of its result. */
     async done<T extends object>(value: T, sentence: string): Promise<void> {
-      if (mode === 'json') return this.json(value)
+      if (mode === 'json') return this.json(value, io.hasManyResults)
       if (mode === 'quiet') return quietly(value)
       return line(sentence)
     },

@@ -277,7 +277,7 @@ export const BudgetCheckResult = Type.Object(
   {
     action: described(
       oneOf('continue', 'warn', 'pause', 'stop'),
-      '`continue`: at least 20 % is left, or no budget applies. `warn`: less is left. `pause`: an administrator must resume it. `stop`: no call fits.',
+      '`continue`: more than 20 % is left, or no budget applies. `warn`: 20 % or less is left. `pause`: an administrator must resume it. `stop`: no call fits.',
     ),
     budget_id: nullable(
       BudgetId,

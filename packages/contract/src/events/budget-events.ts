@@ -27,11 +27,22 @@ export const BudgetWarningData = Type.Object(state, {
     'Appended once per period when the soft limit is reached, and once when 20 % or less of the budget is left.',
 })
 
-export const BudgetExhaustedData = Type.Object(state, {
-  title: 'BudgetExhaustedData',
-  description:
-    'Appended when a model call does not fit into the budget. The turn waits until the budget has more, or fails if the budget says so.',
-})
+export const BudgetExhaustedData = Type.Object(
+  {
+    ...state,
+    is_final: Type.Optional(
+      Type.Boolean({
+        description:
+          'True if the turn does not wait: `turn.failed` follows. Absent if it waits, and in old events.',
+      }),
+    ),
+  },
+  {
+    title: 'BudgetExhaustedData',
+    description:
+      'Appended when a model call does not fit into the budget. The turn waits until the budget has more, or fails if the budget says so.',
+  },
+)
 
 export const BudgetPausedData = Type.Object(state, {
   title: 'BudgetPausedData',

@@ -101,7 +101,7 @@ export type ModelMetadata = Static<typeof ModelMetadata>
 const RetryInfo = Type.Object(
   {
     attempts: count('Number of repeated calls, without the first one.'),
-    total_wait_ms: count('Total time between the calls in milliseconds.'),
+    total_wait_ms: count('Total time before and between the calls in milliseconds.'),
     error_codes: Type.Optional(
       Type.Array(Type.String(), {
         description: 'Error code of each failed call, in order.',
@@ -112,7 +112,10 @@ const RetryInfo = Type.Object(
       'Tokens and cost of replies that were dropped, also of a failed summary. Absent if the provider reported none.',
     ),
   },
-  { title: 'LlmRetryInfo', description: 'Repeated calls, and usage of dropped replies.' },
+  {
+    title: 'LlmRetryInfo',
+    description: 'Repeated calls, waits before calls, and usage of dropped replies.',
+  },
 )
 
 export const CompactionInfo = Type.Object(
@@ -224,7 +227,7 @@ export const GenerationMetadata = Type.Object(
     retry: Type.Optional(
       described(
         RetryInfo,
-        'Repeated calls, and usage of dropped replies. Absent if there were none.',
+        'Repeated calls, waits before calls, and usage of dropped replies. Absent if there were none.',
       ),
     ),
     compaction: Type.Optional(

@@ -1,7 +1,7 @@
 /** Data of the events about model calls. */
 import { Type } from 'typebox'
 import { AgentId, MessageId } from '../core/id.ts'
-import { count, described, optional } from '../core/shape.ts'
+import { count, described, oneOf, optional } from '../core/shape.ts'
 import { EventMessage } from '../messages/message.ts'
 import { OutputErrors } from '../sessions/turn-settings.ts'
 import {
@@ -86,11 +86,22 @@ const outputStarted = {
   ),
 }
 
-export const OutputMessageStartedData = Type.Object(outputStarted, {
-  title: 'OutputMessageStartedData',
-  description:
-    'Appended before a request to the model is sent. With an `attempt` above 1, discard the text of the earlier attempt of the same `message_id`.',
-})
+export const OutputMessageStartedData = Type.Object(
+  {
+    ...outputStarted,
+    expects_json: Type.Optional(
+      Type.Boolean({
+        description:
+          'True if the turn has an output schema. A reply with tool calls is not its answer. Absent otherwise, and in old events.',
+      }),
+    ),
+  },
+  {
+    title: 'OutputMessageStartedData',
+    description:
+      'Appended before a request to the model is sent. With an `attempt` above 1, discard the text of the earlier attempt of the same `message_id`.',
+  },
+)
 
 export const ReasonThinkingStartedData = Type.Object(outputStarted, {
   title: 'ReasonThinkingStartedData',
@@ -178,10 +189,16 @@ export const OutputMessageCompletedData = Type.Object(
     ),
     metadata: Type.Optional(described(ModelMetadata, 'Model that replied.')),
     usage: usageOf('Tokens and cost of the call. Absent if the provider reported none.'),
+    finish_reason: Type.Optional(
+      described(
+        oneOf('length', 'content_filter'),
+        'Why the reply is cut: a limit of tokens, or a filter of the provider. Absent if it is complete, and in old events.',
+      ),
+    ),
     output_errors: Type.Optional(
       described(
         OutputErrors,
-        'Violations of the output schema, at most 10. The model is called once more to correct them; after that the turn fails. Absent for valid answers.',
+        'Violations of the output schema, at most 10. The model is called once more to correct them; after that the turn fails. Absent for valid answers; empty for tokens with the `chat` view.',
       ),
     ),
     imported,

@@ -113,11 +113,15 @@ const isDecided = own<'tool.approval_resolved' | 'tool.input_resolved'>((state, 
   quiet(withCall(state, data.tool_call_id, { status: 'running' })),
 )
 
-const waitsForBudget = own<'budget.exhausted' | 'budget.paused'>((state, { data }) => {
-  const message = data.message ?? 'The budget is used up.'
-  const budget = { id: `${state.turn}:budget`, reason: 'outlast:budget', message }
+/** A queued message waits with the turn before its own. */
+const waitsForBudget: Reader<'budget.exhausted' | 'budget.paused'> = (state, event) => {
+  const { turn, activeTurn, messageId } = state
+  const awaited = turn ?? (messageId === undefined ? undefined : activeTurn)
+  if (awaited === undefined || turnOf(event) !== awaited) return quiet(state)
+  const message = event.data.message ?? 'The budget is used up.'
+  const budget = { id: `${awaited}:budget`, reason: 'outlast:budget', message }
   return parked({ ...state, budget })
-})
+}
 
 const readers: { [T in EventType]: Reader<T> | 'ignored' } = {
   'input.message': (state, { data: { message, on_busy: onBusy } }) => {
@@ -134,9 +138,10 @@ const readers: { [T in EventType]: Reader<T> | 'ignored' } = {
   'session.activated': (state, { data: { turn_id: turn, input_message_id: input } }) => {
     const active = { ...state, activeTurn: turn, steps: 0, calls: new Map() }
     const isOwn = input === state.messageId && input !== undefined
-    if (isOwn && !state.isSeen) {
+    // The turn of another late message reads that of the run too.
+    if (!state.isSeen && (isOwn || state.ended)) {
       const { ended: _ended, ...begun } = active
-      return quiet({ ...begun, turn, isSeen: true })
+      return quiet({ ...begun, turn, isSeen: isOwn })
     }
     if (state.ended) return finished(state, state.ended)
     // The turn of an earlier message reads the one of the run too.
@@ -215,7 +220,8 @@ const readers: { [T in EventType]: Reader<T> | 'ignored' } = {
     ]),
   })),
   'budget.warning': 'ignored',
-  'budget.exhausted': waitsForBudget,
+  'budget.exhausted': (state, event) =>
+    event.data.is_final ? quiet(state) : waitsForBudget(state, event),
   'budget.paused': waitsForBudget,
   'budget.resumed': own(({ budget: _budget, ...state }) => quiet(state)),
   'turn.completed': (state, { data: { turn_id, output, usage } }) => {
@@ -232,8 +238,12 @@ const readers: { [T in EventType]: Reader<T> | 'ignored' } = {
     const { activeTurn: _active, ...idle } = state
     if (turn !== state.turn) return quiet(idle)
     const outcome = state.run.isCurrent && { outcome: { type: 'cancelled' as const } }
-    // Text that was streamed so far, and outcomes of open calls, follow.
-    return quiet({ ...idle, ended: { type: 'RUN_FINISHED', ...runOf(state), ...outcome } })
+    // Text that was streamed so far, and outcomes of open calls, follow. No turn reads the message.
+    return quiet({
+      ...idle,
+      isSeen: true,
+      ended: { type: 'RUN_FINISHED', ...runOf(state), ...outcome },
+    })
   },
   'session.idled': (state) => {
     const { activeTurn: _active, ...idle } = state

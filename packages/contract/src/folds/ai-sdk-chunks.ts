@@ -1,5 +1,7 @@
 /** The parts of the AI SDK's UI message stream that a fold produces. */
 
+import type { ContentPart } from '../messages/message.ts'
+
 /** What a message says about its turn. */
 export type TurnMetadata = {
   turn_id: string
@@ -37,7 +39,7 @@ export type UIChunk =
   | { type: 'message-metadata'; messageMetadata: Metadata }
   | {
       type: 'finish'
-      finishReason: 'stop' | 'tool-calls' | 'error' | 'other'
+      finishReason: 'stop' | 'length' | 'content-filter' | 'tool-calls' | 'error' | 'other'
       messageMetadata: Metadata
     }
   | { type: 'abort'; reason?: string }
@@ -51,3 +53,14 @@ export type AiSdkVersion = 6 | 7
 
 export const isKnownTo = (version: AiSdkVersion, { type }: UIChunk) =>
   version === 7 || !notIn6.has(type)
+
+/** The result of a tool: the JSON of its only text, else its parts. */
+export function outputOf(result: readonly ContentPart[]): unknown {
+  const [first, ...rest] = result
+  if (first?.type !== 'text' || rest.length > 0) return result
+  try {
+    return JSON.parse(first.text) as unknown
+  } catch {
+    return first.text
+  }
+}

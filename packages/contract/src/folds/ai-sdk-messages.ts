@@ -1,8 +1,8 @@
 /** The messages of a session as the AI SDK has them. */
 import type { Event } from '../events/event.ts'
 import type { ContentPart, EventMessage } from '../messages/message.ts'
-import type { UIChunk } from './ai-sdk-chunks.ts'
-import { beginTurnFold, endOfWait, foldTurn, outputOf, type TurnFold } from './ai-sdk-turn.ts'
+import { outputOf, type UIChunk } from './ai-sdk-chunks.ts'
+import { beginTurnFold, endOfWait, foldTurn, type TurnFold } from './ai-sdk-turn.ts'
 import { base64Of, fileInText } from './text-file.ts'
 
 /** A part of a message: see `UIMessagePart` of the AI SDK. */
@@ -31,11 +31,11 @@ export function foldMessages(events: Iterable<Event>, options: MessageOptions = 
   let turn: Turn | undefined
   for (const event of events) {
     addInput({ messages, queued }, event)
-    if (event.type === 'session.activated') {
-      endTurn(turn)
-      turn = beginTurn(event.data.turn_id, options)
-    }
+    // The next turn ends one that was cancelled.
     if (turn) addToTurn(messages, turn, event)
+    if (event.type !== 'session.activated') continue
+    endTurn(turn)
+    turn = beginTurn(event.data.turn_id, options)
   }
   endTurn(turn)
   return [...messages, ...queued.values()]

@@ -1,6 +1,11 @@
 import type { Event, EventDataOf, EventType } from '../events/event.ts'
-import type { ContentPart } from '../messages/message.ts'
-import { type AiSdkVersion, isKnownTo, type Metadata, type UIChunk } from './ai-sdk-chunks.ts'
+import {
+  type AiSdkVersion,
+  isKnownTo,
+  type Metadata,
+  outputOf,
+  type UIChunk,
+} from './ai-sdk-chunks.ts'
 import {
   endReply,
   type OpenReply,
@@ -44,6 +49,8 @@ export type TurnFold = {
   reply: OpenReply | undefined
   /** Calls without an outcome. */
   calls: ReadonlyMap<string, Call>
+  /** Why the latest reply is cut; undefined if it is complete. */
+  cut: EventDataOf<'output.message.completed'>['finish_reason']
   /** The turn waits for a budget. */
   isUnpaid: boolean
   /** `sequence` of the event with which the turn began to wait for input from outside. */
@@ -59,6 +66,7 @@ export const beginTurnFold = (options: FoldOptions): TurnFold => ({
   turnId: 'turnId' in options.target ? options.target.turnId : undefined,
   reply: undefined,
   calls: new Map(),
+  cut: undefined,
   isUnpaid: false,
   parkedAt: undefined,
   cancelled: undefined,
@@ -74,7 +82,8 @@ export function foldTurn(fold: TurnFold, event: Event): Folded {
   if (fold.isOver) return { fold, chunks: [] }
   const found = targeted(fold, event)
   const read = readers[event.type] as Reader<EventType> | 'ignored' | undefined
-  const isRead = typeof read === 'function' && (found.turnId === turnOf(event) || isEnd(event))
+  const isOwn = found.turnId !== undefined && found.turnId === turnOf(event)
+  const isRead = typeof read === 'function' && (isOwn || isEnd(event))
   const [next, chunks] = isRead ? read(found, event) : [found, []]
   const { options } = next
   const { sequence } = event
@@ -146,10 +155,8 @@ const readers: { [T in EventType]: Reader<T> | 'ignored' } = {
   'reason.thinking.started': 'ignored',
   'reason.thinking.delta': (fold, { data }) =>
     withReply(fold, streamThinking(fold.reply, data.delta)),
-  'reason.thinking.completed': (fold, { data }) =>
-    fold.reply
-      ? [{ ...fold, reply: { ...fold.reply, wholeThinking: data.thinking } }, []]
-      : [fold, []],
+  'reason.thinking.completed': (fold, { data: { thinking: wholeThinking } }) =>
+    fold.reply ? [{ ...fold, reply: { ...fold.reply, wholeThinking } }, []] : [fold, []],
   'output.message.delta': (fold, { data }) => withReply(fold, streamText(fold.reply, data.delta)),
   'tool.input.delta': (fold, { data }) => {
     const { tool_call_id: id, name, delta } = data
@@ -157,21 +164,18 @@ const readers: { [T in EventType]: Reader<T> | 'ignored' } = {
     return withReply(fold, streamInput(fold.reply, tool, delta))
   },
   'llm.generation': 'ignored',
-  'output.message.completed': (fold, { data: { message } }) => {
+  'output.message.completed': (fold, { data: { message, finish_reason: cut } }) => {
     const calls = message.content.flatMap((part) => (part.type === 'tool_call' ? [part] : []))
     const tools = calls.map(({ id, name }) => ({ ...named(fold, name), toolCallId: id }))
     const open = fold.reply ?? { ...startReply(undefined, {})[0]!, id: message.id }
     const chunks = endReply(open, message, tools, fold.options.version)
-    return [{ ...fold, reply: undefined }, chunks]
+    return [{ ...fold, reply: undefined, cut, calls: newCalls(calls) }, chunks]
   },
   'reason.completed': (fold, { data }) => [
     fold,
     data.has_tool_calls ? [] : [{ type: 'finish-step' }],
   ],
-  'act.started': (fold, { data }) => {
-    const calls = data.tool_calls.map(({ id, name }) => [id, newCall(name)] as const)
-    return [{ ...fold, calls: new Map(calls) }, []]
-  },
+  'act.started': (fold, { data }) => [{ ...fold, calls: newCalls(data.tool_calls) }, []],
   'tool.approval_requested': (fold, { data: { tool_call: call, expires_at } }) => {
     const [next, chunks] = show(fold, call, { stage: 'approval' })
     const { id } = call
@@ -219,7 +223,8 @@ const readers: { [T in EventType]: Reader<T> | 'ignored' } = {
     [{ type: 'data-outlast-files', id, data: { changes: data.changes } }],
   ],
   'budget.warning': 'ignored',
-  'budget.exhausted': awaitBudget,
+  'budget.exhausted': (fold, event) =>
+    event.data.is_final ? [fold, []] : awaitBudget(fold, event),
   'budget.paused': awaitBudget,
   'budget.resumed': (fold, { data }) => [
     { ...fold, isUnpaid: false },
@@ -232,7 +237,8 @@ const readers: { [T in EventType]: Reader<T> | 'ignored' } = {
       ...(usage && { usage }),
       ...(output !== undefined && { output }),
     }
-    return over(fold, [{ type: 'finish', finishReason: 'stop', messageMetadata: about }])
+    const finishReason = fold.cut === 'content_filter' ? 'content-filter' : (fold.cut ?? 'stop')
+    return over(fold, [{ type: 'finish', finishReason, messageMetadata: about }])
   },
   'turn.failed': (fold, { data, sequence }) => {
     const { error, error_code, usage } = data
@@ -268,9 +274,15 @@ const endOf = (status: Metadata['status'] & string, sequence = 0): Metadata => (
 const withReply = (fold: TurnFold, [reply, chunks]: readonly [OpenReply | undefined, UIChunk[]]) =>
   [{ ...fold, reply }, chunks] as const
 
-/** Discards a reply that was streamed in part and never stored. */
+/** Discards a reply that was streamed in part and never stored, and ends calls that are open. */
 function over(fold: TurnFold, chunks: UIChunk[]): Step {
-  return [{ ...fold, reply: undefined, isOver: true }, [...settleReply(fold.reply), ...chunks]]
+  const end = {
+    type: 'tool-output-error',
+    errorText: 'The turn ended without an outcome.',
+  } as const
+  const ends = [...fold.calls].flatMap(([id, call]) => endsOfCall(fold, [id, call], end))
+  const before = [...settleReply(fold.reply), ...ends]
+  return [{ ...fold, reply: undefined, calls: new Map(), isOver: true }, [...before, ...chunks]]
 }
 
 /** Ends a message whose turn was cancelled, or never began. */
@@ -285,6 +297,9 @@ const newCall = (name: string): Call => ({
   shown: undefined,
   asked: undefined,
 })
+
+const newCalls = (calls: readonly { id: string; name: string }[]) =>
+  new Map(calls.map(({ id, name }) => [id, newCall(name)]))
 
 function withCall(fold: TurnFold, id: string, name: string, change: Partial<Call>): TurnFold {
   const call = { ...(fold.calls.get(id) ?? newCall(name)), ...change }
@@ -326,29 +341,25 @@ function completeCall(fold: TurnFold, { data }: Event<'tool.completed'>): Step {
   const call = fold.calls.get(id) ?? newCall(tool_name)
   const calls = new Map(fold.calls)
   calls.delete(id)
-  const next = { ...fold, calls }
-  const about = { toolCallId: id, ...executed(call.isClients) }
-  const answer = call.stage === 'input' ? question(fold, id, { status: 'closed' }) : []
-  if (call.isDenied) return [next, []]
-  // A call that was never shown, such as one whose turn was cancelled before it began.
-  const tool = { ...named(fold, tool_name), ...about }
-  const first: UIChunk[] =
-    call.shown === undefined ? [{ type: 'tool-input-available', ...tool, input: {} }] : []
-  const end: UIChunk = success
-    ? { type: 'tool-output-available', ...about, output: outputOf(result ?? []) }
-    : { type: 'tool-output-error', ...about, errorText: error ?? status }
-  return [next, [...first, ...answer, end]]
+  const end = success
+    ? ({ type: 'tool-output-available', output: outputOf(result ?? []) } as const)
+    : ({ type: 'tool-output-error', errorText: error ?? status } as const)
+  return [{ ...fold, calls }, endsOfCall(fold, [id, call], end)]
 }
 
-/** The result of a tool: the JSON of its only text, else its parts. */
-export function outputOf(result: readonly ContentPart[]): unknown {
-  const [first, ...rest] = result
-  if (first?.type !== 'text' || rest.length > 0) return result
-  try {
-    return JSON.parse(first.text) as unknown
-  } catch {
-    return first.text
-  }
+type CallEnd =
+  | { type: 'tool-output-available'; output: unknown }
+  | { type: 'tool-output-error'; errorText: string }
+
+function endsOfCall(fold: TurnFold, [id, call]: readonly [string, Call], end: CallEnd): UIChunk[] {
+  if (call.isDenied) return []
+  const about = { toolCallId: id, ...executed(call.isClients) }
+  const answer = call.stage === 'input' ? question(fold, id, { status: 'closed' }) : []
+  // A call that was never shown, such as one whose turn was cancelled before it began.
+  const tool = { ...named(fold, call.name), ...about }
+  const first: UIChunk[] =
+    call.shown === undefined ? [{ type: 'tool-input-available', ...tool, input: {} }] : []
+  return [...first, ...answer, { ...end, ...about }]
 }
 
 function awaitBudget(fold: TurnFold, event: Event<'budget.exhausted' | 'budget.paused'>): Step {

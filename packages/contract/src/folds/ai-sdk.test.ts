@@ -110,3 +110,38 @@ for (const type of ['turn.cancelled', 'turn.failed'] as const) {
     assert.deepEqual(ids, ['a', 'b', 'd', 'c'])
   })
 }
+
+test('a file that changes before the turn of a message begins is no part of its answer', () => {
+  const context = { turn_id: 'turn_1', input_message_id: 'message_1' }
+  const changes = [{ path: '/a.txt', change: 'created' }]
+  const log = [
+    { type: 'input.message', context: {}, data: { message: { id: 'message_1' } } },
+    { type: 'files.changed', id: 'event_2', context: {}, data: { changes } },
+    { type: 'session.activated', context, data: context },
+    { type: 'turn.started', context, data: context },
+  ]
+  let fold = beginTurnFold({ target: { messageId: 'message_1' }, version: 7 })
+  const chunks = log.flatMap((event, index) => {
+    const folded = foldTurn(fold, { ...event, ts: '', sequence: index + 1 } as unknown as Event)
+    fold = folded.fold
+    return folded.chunks.map(({ type }) => type)
+  })
+  assert.deepEqual(chunks, ['start'])
+})
+
+test('a turn that fails ends the calls of its last reply', () => {
+  const context = { turn_id: 'turn_1', input_message_id: 'message_1' }
+  const content = [{ type: 'tool_call', id: 'call_1', name: 'add', arguments: {} }]
+  const message = { id: 'message_2', role: 'agent', content, created_at: '' }
+  const log = [
+    { type: 'session.activated', context, data: context },
+    { type: 'turn.started', context, data: context },
+    { type: 'reason.started', context, data: {} },
+    { type: 'output.message.completed', context, data: { message } },
+    { type: 'turn.failed', context, data: { error: 'The turn crashed.' } },
+  ]
+  const [, shown] = foldMessages(log as unknown as Event[])[0]!.parts
+  const { type, state, errorText } = shown!
+  const ended = ['dynamic-tool', 'output-error', 'The turn ended without an outcome.']
+  assert.deepEqual([type, state, errorText], ended)
+})

@@ -91,21 +91,15 @@ export function endCall(
   closeThinking(whole, out, thinking)
 }
 
-/** Ends a reply that broke off: its text is not in the log. */
+/**
+ * Ends a call without a reply, or with one that broke off. The log lacks the text that a client may
+ * have received, so every client gets an item.
+ */
 export function dropCall(call: ModelCall, out: OutputItems): void {
   const text = call.text ?? openText(call, out)
   out.at(call.textAt + blockSize)
   closeText({ ...call, text }, out, undefined)
   closeThinking(call, out, '')
-}
-
-/** Ends a call without a reply. */
-export function leaveCall(call: ModelCall, out: OutputItems): void {
-  if (call.text) dropCall(call, out)
-  else {
-    out.at(call.textAt)
-    closeThinking(call, out, '')
-  }
 }
 
 /** `text`: undefined if it does not count. */

@@ -1,4 +1,5 @@
 /** Converts a response of the Responses API to a completion of the Chat Completions API. Pure. */
+import type { ResponseState } from './openai.ts'
 import type { ResponseChunk, ResponseObject } from './openai-parts.ts'
 
 type Json = Record<string, unknown>
@@ -6,8 +7,6 @@ type Json = Record<string, unknown>
 export type ChatFacts = {
   id: string
   model: string
-  /** Text is sent once it is known to match the schema. */
-  hasSchema: boolean
 }
 
 export type ChatState = {
@@ -31,17 +30,21 @@ export const replyGap = '\n\n'
 
 type Choice = { delta: Json; finish_reason: string | null }
 
-/** Returns the choices that a chunk of the response becomes, and the state after it. */
+/**
+ * Returns the choices that a chunk of the response becomes, and the state after it. JSON is sent
+ * once it is known to match its schema.
+ */
 export function foldChat(
   state: ChatState,
   chunk: ResponseChunk,
+  { isJson }: Pick<ResponseState, 'isJson'>,
 ): { state: ChatState; choices: readonly Choice[] } {
   const same = { state, choices: [] }
   if (chunk.type === 'response.created') {
     const { created_at: created } = chunk.response as ResponseObject
     return { state: { ...state, created }, choices: [choice({ role: 'assistant', content: '' })] }
   }
-  const textType = state.facts.hasSchema ? 'done' : 'delta'
+  const textType = isJson ? 'done' : 'delta'
   if (chunk.type === `response.output_text.${textType}`) {
     const text = String(chunk.delta ?? chunk.text)
     if (text === '') return same
@@ -94,6 +97,7 @@ export function lastChoice(response: ResponseObject): Choice {
 }
 
 function finishOf({ incomplete_details, outlast: { waiting_for } }: ResponseObject): string {
+  if (incomplete_details?.reason === 'content_filter') return 'content_filter'
   if (incomplete_details !== null) return 'length'
   return waiting_for.some(({ type }) => type === 'tool_results') ? 'tool_calls' : 'stop'
 }

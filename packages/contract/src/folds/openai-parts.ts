@@ -180,7 +180,8 @@ export function responseObject({ facts, createdAt, end, ...parts }: ResponsePart
     created_at: createdAt,
     completed_at: completedAt,
     status: end.status,
-    error: end.error ?? null,
+    // Without `type`, `@ai-sdk/openai` takes the response for invalid JSON.
+    error: end.error ? { type: 'server_error', ...end.error } : null,
     incomplete_details: end.incomplete === undefined ? null : { reason: end.incomplete },
     background: request.background ?? false,
     conversation: conversation === null ? null : { id: conversation },

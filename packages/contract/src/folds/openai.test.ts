@@ -113,6 +113,18 @@ test('drops an attempt that broke off in the same way, whatever of it was seen',
   assert.equal(contentOf(rest).texts['response.output_text.delta msg_a_2'], 'Kept words')
 })
 
+test('ends a reply of a failed turn with the same numbers, whether its text was seen or not', () => {
+  const lastOf = (live: Event[]) => {
+    sequence = 0
+    const failed = event('turn.failed', { error: 'It failed.' })
+    const begin = [asked(), activated(), started(), event('reason.thinking.started')]
+    return foldAll([...begin, ...live, failed]).chunks.at(-1)!
+  }
+  const [seen, unseen] = [lastOf([said('Some words')]), lastOf([])]
+  assert.equal(seen.type, 'response.failed')
+  assert.deepEqual(seen, unseen)
+})
+
 test('leaves out the turn before that of a queued message, and the messages after it', () => {
   const call = { id: 'call_1', name: 'add', arguments: {} }
   const { response, chunks } = foldAll([

@@ -13,7 +13,6 @@ import {
   endCall,
   growText,
   growThinking,
-  leaveCall,
   type ModelCall,
   startCall,
   startThinking,
@@ -70,16 +69,21 @@ export type ResponseState = {
   /** Waits for a person or the client. */
   readonly waits: readonly ResponseWait[]
   readonly usage: TokenUsage | undefined
+  /** The answer is JSON: text beside calls and answers that the schema rejects do not count. */
+  readonly isJson: boolean
   readonly end: ResponseEnd
   /** `sequence` of the latest event that belongs to the response. */
   readonly sequence: number
-  /** The latest reply was cut off at a limit of tokens. */
-  readonly isCut: boolean
+  /** Why the latest reply is cut: `length` or `content_filter`; another reason if it is not. */
+  readonly finishReason: string | undefined
   /** The message that was sent beside the answers, until a model call reads it. */
   readonly joined: string | undefined
   /** The end of the turn, unless another turn reads that message. */
   readonly held: ResponseEnd | undefined
 }
+
+const hasFormat = ({ request }: ResponseFacts) =>
+  (request.text as { format?: { type?: string } } | undefined)?.format?.type === 'json_schema'
 
 export const beginResponse = (facts: ResponseFacts): ResponseState => ({
   facts,
@@ -95,9 +99,10 @@ export const beginResponse = (facts: ResponseFacts): ResponseState => ({
   running: new Map(),
   waits: [],
   usage: undefined,
+  isJson: hasFormat(facts),
   end: { status: 'in_progress' },
   sequence: 0,
-  isCut: false,
+  finishReason: undefined,
   joined: undefined,
   held: undefined,
 })
@@ -180,7 +185,7 @@ const lastChunks: Partial<Record<ResponseEnd['status'], string>> = {
 
 /** Closes what is open, and adds the last chunk. */
 function endResponse(state: ResponseState, out: OutputItems): ResponseState {
-  if (state.call) leaveCall(state.call, out)
+  if (state.call) dropCall(state.call, out)
   for (const { index, item } of state.running.values()) {
     out.end(index, { ...item, status: 'incomplete' })
   }
@@ -219,19 +224,17 @@ const readBudget = (
 
 function readReply(
   state: ResponseState,
-  { data: { message, output_errors, usage } }: Event<'output.message.completed'>,
+  { data: { message, output_errors, usage, finish_reason } }: Event<'output.message.completed'>,
   out: OutputItems,
 ): ResponseState {
   const { content, thinking } = message
   const text = content.map((part) => (part.type === 'text' ? part.text : '')).join('')
   const isCalling = content.some(({ type }) => type === 'tool_call')
-  const isRejected = output_errors !== undefined || (isCalling && hasSchema(state))
+  const isRejected = output_errors !== undefined || (isCalling && state.isJson)
   if (state.call) endCall(state.call, { text, thinking: thinking ?? '', isRejected }, out)
-  return { ...state, call: undefined, usage: sumOf(state.usage, usage) }
+  const finishReason = finish_reason ?? state.finishReason
+  return { ...state, call: undefined, usage: sumOf(state.usage, usage), finishReason }
 }
-
-const hasSchema = ({ facts }: ResponseState) =>
-  (facts.request.text as { format?: { type?: string } } | undefined)?.format?.type === 'json_schema'
 
 function readRequest(
   state: ResponseState,
@@ -288,9 +291,16 @@ function readMessage(state: ResponseState, { data }: Event<'input.message'>): Re
   return joins === state.facts.id ? { ...state, joined: data.message.id } : state
 }
 
+/** Values of `incomplete_details.reason`. */
+const incompleteReasons: Partial<Record<string, string>> = {
+  length: 'max_output_tokens',
+  content_filter: 'content_filter',
+}
+
 function readEnd(state: ResponseState, event: Event<'turn.completed'>): ResponseState {
-  const end: ResponseEnd = state.isCut
-    ? { status: 'incomplete', incomplete: 'max_output_tokens' }
+  const incomplete = incompleteReasons[state.finishReason ?? '']
+  const end: ResponseEnd = incomplete
+    ? { status: 'incomplete', incomplete }
     : { status: 'completed' }
   return state.joined ? { ...state, held: end } : ended(state, event, end)
 }
@@ -313,10 +323,11 @@ const readers: { [T in EventType]: Reader<T> | 'ignored' } = {
   'context.compacted': 'ignored',
   'output.message.started': (state, { data, sequence }, out) => {
     if (state.call) dropCall(state.call, out)
-    const { message_id: id = `message_${sequence}`, attempt = 1 } = data
+    const { message_id: id = `message_${sequence}`, attempt = 1, expects_json } = data
     const name = id.slice(id.indexOf('_') + 1)
     const call = startCall(attempt > 1 ? `${name}_${attempt}` : name, out)
-    return { ...state, call, joined: undefined }
+    const isJson = state.isJson || expects_json === true
+    return { ...state, call, joined: undefined, finishReason: undefined, isJson }
   },
   'reason.thinking.started': (state, _event, out) => ({
     ...state,
@@ -334,7 +345,8 @@ const readers: { [T in EventType]: Reader<T> | 'ignored' } = {
   'tool.input.delta': 'ignored',
   'llm.generation': (state, { data }) => ({
     ...state,
-    isCut: data.metadata.finish_reasons?.[0] === 'length',
+    // For old logs, whose replies have no `finish_reason`.
+    finishReason: data.metadata.finish_reasons?.[0],
   }),
   'output.message.completed': readReply,
   'reason.completed': 'ignored',
@@ -359,7 +371,7 @@ const readers: { [T in EventType]: Reader<T> | 'ignored' } = {
   'act.completed': (state) => ({ ...state, calls: new Map() }),
   'files.changed': 'ignored',
   'budget.warning': 'ignored',
-  'budget.exhausted': readBudget,
+  'budget.exhausted': (state, event) => (event.data.is_final ? state : readBudget(state, event)),
   'budget.paused': readBudget,
   'budget.resumed': (state) => ({ ...state, waits: [] }),
   'turn.completed': readEnd,

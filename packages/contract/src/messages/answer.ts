@@ -238,7 +238,11 @@ export type ToolApprovalsResponse = Static<typeof ToolApprovalsResponse>
 
 export const ToolRule = Type.Object(
   {
-    tool_name: Type.String({ description: 'Name of the tool.', examples: ['open_door'] }),
+    tool_name: Type.String({
+      description:
+        'Name of the tool, or its `tool_ref` once another tool has a rule under that name.',
+      examples: ['open_door'],
+    }),
     tool_ref: Type.Optional(ToolRef),
     decision: described(
       oneOf('allow', 'reject'),

@@ -28,7 +28,7 @@ export const ImagePart = Type.Object(
     ),
     media_type: optional(
       Type.String(),
-      'Media type of the image, such as `image/png`. Default: `image/*`.',
+      'Media type of an image by URL that the vendor fetches. Default: `image/*`. Of other images the first bytes decide.',
     ),
   },
   {

@@ -1,6 +1,14 @@
 import { type Static, Type } from 'typebox'
 import { ModelId, ProviderId, Timestamp } from '../core/id.ts'
-import { count, described, listParameters, oneOf, optional, pageOf } from '../core/shape.ts'
+import {
+  count,
+  described,
+  listParameters,
+  oneOf,
+  optional,
+  pageOf,
+  ShownName,
+} from '../core/shape.ts'
 import { ModelProfile } from './model-profile.ts'
 
 export const ProviderType = oneOf(
@@ -64,13 +72,12 @@ export const Provider = Type.Object(
 export type Provider = Static<typeof Provider>
 export const ProviderPage = pageOf(Provider, 'LlmProviderPage')
 
-const name = Type.String({ minLength: 1, maxLength: 255 })
 const baseUrl = Type.String({ minLength: 1, maxLength: 2048 })
 const apiKey = Type.String({ minLength: 1, maxLength: 8192 })
 
 export const NewProvider = Type.Object(
   {
-    name: described(name, 'Name for people: 1 to 255 characters.'),
+    name: described(ShownName, 'Name for people: one line of 1 to 255 characters.'),
     provider_type: described(ProviderType, `API that the provider speaks. ${providerTypeMeaning}`),
     base_url: optional(
       baseUrl,
@@ -98,7 +105,10 @@ export type NewProvider = Static<typeof NewProvider>
 
 export const ProviderChange = Type.Object(
   {
-    name: optional(name, 'New name: 1 to 255 characters. Absent or null: unchanged.'),
+    name: optional(
+      ShownName,
+      'New name: one line of 1 to 255 characters. Absent or null: unchanged.',
+    ),
     provider_type: optional(
       ProviderType,
       `New type. ${providerTypeMeaning} Absent or null: unchanged.`,

@@ -74,7 +74,7 @@ export const DurableHealth = Type.Object(
     }),
     queued: count('Number of turns that wait for a slot of a node.'),
     running: count('Number of turns that a node runs.'),
-    waiting: count('Number of turns that wait for tool results or an approval.'),
+    waiting: count('Number of turns that wait for a client, an approval, answers or a budget.'),
     failed: count('Number of stored failed turns that were not retried.'),
     oldest_queued_at: nullable(
       Timestamp,

@@ -29,7 +29,7 @@ const workflow = {
   ),
   attempts: count('Number of times that a node took the turn.'),
   tries: count(
-    'Number of these attempts since its log last gained an outcome. After three the turn fails with `turn_crashed`.',
+    'Number of these attempts since its log last gained an outcome, without those of nodes that were only slow or paused. After three the turn fails with `turn_crashed`.',
   ),
   cancelled: Type.Boolean({
     description: 'True if the turn was cancelled and its work has not ended yet.',
@@ -110,7 +110,7 @@ const states = [
   '`queued`: waits for a slot of a node.',
   '`starting`: begins its turn.',
   '`calls_model`: waits for a reply.',
-  '`waits_for_retry`: waits before it repeats a model call.',
+  '`waits_for_retry`: waits before it repeats a model call, or for the circuit breaker.',
   '`compacts`: summarizes a conversation that is too long.',
   '`runs_tools`: runs tools.',
   '`between_steps`: is between two of these, for milliseconds.',

@@ -23,7 +23,7 @@ export const SessionQuery = Type.Object({
   waiting: Type.Optional(
     Type.Boolean({
       description:
-        'True: only sessions that wait for tool results, approvals or other input. False: only others.',
+        'True: only sessions that wait for a client, an approval, answers or a budget. False: only others.',
     }),
   ),
   tag: Type.Optional(

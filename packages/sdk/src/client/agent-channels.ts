@@ -30,7 +30,9 @@ export function agentChannels(http: Http) {
       call<AgentChannel>('PATCH', one(agentId, id), { body }, options),
     /** Deletes a channel and its keys. Its sessions stay. */
     delete: (agentId: string, id: string, options?: CallOptions) =>
-      call<DeletedAgentChannel>('DELETE', one(agentId, id), {}, options),
+      call<DeletedAgentChannel | undefined>('DELETE', one(agentId, id), {}, options).then(
+        (answer) => answer ?? { id, deleted: true },
+      ),
     /** Makes a draft live. `channel_disabled` for a closed channel. */
     publish: (agentId: string, id: string, options?: CallOptions) =>
       call<AgentChannel>('POST', `${one(agentId, id)}/publish`, {}, options),
@@ -42,7 +44,12 @@ export function agentChannels(http: Http) {
       call<AgentKey[]>('GET', `${one(agentId, id)}/keys`, {}, options),
     /** Creates a key. Only this response contains its secret. */
     createKey: (agentId: string, id: string, body: NewAgentKey, options?: CallOptions) =>
-      call<AgentKeyWithSecret>('POST', `${one(agentId, id)}/keys`, { body }, options),
+      call<AgentKeyWithSecret>(
+        'POST',
+        `${one(agentId, id)}/keys`,
+        { body, hasSecret: true },
+        options,
+      ),
     /** Gives a key a new secret. The previous one is accepted for a while. */
     rotateKey: (
       agentId: string,
@@ -54,7 +61,7 @@ export function agentChannels(http: Http) {
       call<AgentKeyWithSecret>(
         'POST',
         `${one(agentId, id)}${path`/keys/${keyId}`}/rotate`,
-        { body },
+        { body, hasSecret: true },
         options,
       ),
     /** Revokes a key. All nodes refuse it within a second. */

@@ -4,7 +4,6 @@ import type {
   AgentSession,
   AgentSessionPage,
   AgentSessionQuery,
-  AgentStreamQuery,
   CancelTurnResponse,
   Event,
   Message,
@@ -17,7 +16,7 @@ import type {
   ToolApprovalsResponse,
 } from '@outlast/contract'
 import { type CallOptions, type Http, path } from '../http/http.ts'
-import { type ConnectionOptions, parsed, readStream } from '../http/reader.ts'
+import { type StreamOptions, streamSession } from '../http/stream.ts'
 
 /** Settings of a call of a channel. */
 export type ChannelCallOptions = CallOptions & {
@@ -26,7 +25,9 @@ export type ChannelCallOptions = CallOptions & {
 }
 
 /** Settings of a stream of a channel. */
-export type ChannelStreamOptions = ConnectionOptions & AgentStreamQuery & { endUser?: string }
+export type ChannelStreamOptions = Omit<StreamOptions, 'types' | 'exclude' | 'accumulated'> & {
+  endUser?: string
+}
 
 /** Calls one agent with a key of its channel, or a runtime token, as the `apiKey` of the client. */
 export function channels(http: Http) {
@@ -39,7 +40,7 @@ export function channels(http: Http) {
       call<AgentCard>('GET', base(id), {}, forUser(options)),
     /** Creates a token of 15 minutes for `endUser`, for a browser or an app. */
     createRuntimeToken: (id: string, options: ChannelCallOptions) =>
-      call<RuntimeToken>('POST', `${base(id)}/runtime-auth`, {}, forUser(options)),
+      call<RuntimeToken>('POST', `${base(id)}/runtime-auth`, { hasSecret: true }, forUser(options)),
     /** Creates a session of the caller. */
     createSession: (id: string, body: NewAgentSession = {}, options?: ChannelCallOptions) =>
       call<AgentSession>('POST', `${base(id)}/sessions`, { body }, forUser(options)),
@@ -96,10 +97,15 @@ export function channels(http: Http) {
     /**
      * Streams the events that the channel shows, stored ones first.
      * Contract: as `events.stream`, across lost connections. Data of events is what the channel
-     * shows, which may be less than the type says.
+     * shows, which may be less than the type says. Behind a proxy that buffers streams, one that
+     * begins with `since_id` yields nothing: begin with `after_sequence`.
      */
-    stream: (id: string, sessionId: string, options: ChannelStreamOptions = {}) =>
-      streamOf(http, `${one(id, sessionId)}/sse`, options),
+    stream: (id: string, sessionId: string, { endUser, ...options }: ChannelStreamOptions = {}) =>
+      streamSession(http, one(id, sessionId), {
+        ...options,
+        ...(endUser !== undefined && { headers: { ...options.headers, ...headersFor(endUser) } }),
+        isOfChannel: true,
+      }),
   }
 }
 
@@ -113,31 +119,4 @@ function forUser(options: ChannelCallOptions = {}): CallOptions {
 function headersFor(endUser: string) {
   const bytes = new TextEncoder().encode(endUser)
   return { 'end-user': String.fromCharCode(...bytes) }
-}
-
-function streamOf(
-  http: Http,
-  path: string,
-  { since_id, after_sequence, endUser, ...connection }: ChannelStreamOptions,
-): AsyncIterableIterator<Event, void, undefined> {
-  const place: AgentStreamQuery = { since_id, after_sequence }
-  return readStream(
-    http,
-    {
-      path,
-      query: () => ({ ...place }),
-      take(frame) {
-        if (frame.event === 'connected') return undefined
-        const event = parsed(frame.data) as Event
-        place.since_id = frame.id === '' ? event.id : frame.id
-        delete place.after_sequence
-        return event
-      },
-      otherwise: async () => [],
-      recover: () => false,
-    },
-    endUser === undefined
-      ? connection
-      : { ...connection, headers: { ...connection.headers, ...headersFor(endUser) } },
-  )
 }

@@ -56,7 +56,12 @@ export function organizations(http: Http) {
       listOf<Invitation>(http, path`/v1/orgs/${id}/invitations`, query, options),
     /** Creates an invitation. Only this response contains its token. */
     createInvitation: (id: string, body: NewInvitation, options?: CallOptions) =>
-      call<CreatedInvitation>('POST', path`/v1/orgs/${id}/invitations`, { body }, options),
+      call<CreatedInvitation>(
+        'POST',
+        path`/v1/orgs/${id}/invitations`,
+        { body, hasSecret: true },
+        options,
+      ),
     /** Revokes an invitation. */
     deleteInvitation: (id: string, invitationId: string, options?: CallOptions) =>
       call<void>('DELETE', path`/v1/orgs/${id}/invitations/${invitationId}`, {}, options),

@@ -95,7 +95,12 @@ export function sessions(http: Http) {
       bytes(path`/v1/sessions/${id}/export`, { query, accept: 'application/x-ndjson' }, options),
     /** Creates a token for a browser, which opens only this session. */
     createToken: (id: string, body: NewSessionToken = {}, options?: CallOptions) =>
-      call<SessionToken>('POST', path`/v1/sessions/${id}/tokens`, { body }, options),
+      call<SessionToken>(
+        'POST',
+        path`/v1/sessions/${id}/tokens`,
+        { body, hasSecret: true },
+        options,
+      ),
     /** Lists the valid tokens of a session, newest first, without their secrets. */
     listTokens: (id: string, query?: PageQuery, options?: CallOptions) =>
       listOf<SessionTokenInfo>(http, path`/v1/sessions/${id}/tokens`, query, options),
@@ -104,7 +109,7 @@ export function sessions(http: Http) {
       call<void>('DELETE', path`/v1/sessions/${id}/tokens/${tokenId}`, {}, options),
     /** Creates a link with which anyone can read the session: its `path` on the server. */
     createShare: (id: string, body: NewShare = {}, options?: CallOptions) =>
-      call<Share>('POST', path`/v1/sessions/${id}/shares`, { body }, options),
+      call<Share>('POST', path`/v1/sessions/${id}/shares`, { body, hasSecret: true }, options),
     /** Lists the valid links to a session, newest first, without their tokens. */
     listShares: (id: string, query?: PageQuery, options?: CallOptions) =>
       listOf<ShareInfo>(http, path`/v1/sessions/${id}/shares`, query, options),

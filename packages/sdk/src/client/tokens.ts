@@ -7,7 +7,7 @@ export function tokens(http: Http) {
   return {
     /** Creates a token for a browser, which opens the sessions of one end user. */
     create: (body: NewUserToken, options?: CallOptions) =>
-      call<UserToken>('POST', '/v1/tokens', { body }, options),
+      call<UserToken>('POST', '/v1/tokens', { body, hasSecret: true }, options),
     /** Lists the valid tokens of end users, newest first, without their secrets. */
     list: (query?: UserTokenQuery, options?: CallOptions) =>
       listOf<UserTokenInfo>(http, '/v1/tokens', query, options),

@@ -25,7 +25,7 @@ export function webhooks(http: Http) {
       listOf<Webhook>(http, '/v1/webhooks', query, options),
     /** Creates a webhook. Only this response contains its secret. */
     create: (body: NewWebhook, options?: CallOptions) =>
-      call<WebhookWithSecret>('POST', '/v1/webhooks', { body }, options),
+      call<WebhookWithSecret>('POST', '/v1/webhooks', { body, hasSecret: true }, options),
     /** Returns a webhook. `not_found` for an unknown id. */
     get: (id: string, options?: CallOptions) => call<Webhook>('GET', one(id), {}, options),
     /** Changes the given properties. */
@@ -35,7 +35,7 @@ export function webhooks(http: Http) {
     delete: (id: string, options?: CallOptions) => call<void>('DELETE', one(id), {}, options),
     /** Replaces the secret. The previous one signs too for a while. */
     rotate: (id: string, body: WebhookRotation = {}, options?: CallOptions) =>
-      call<WebhookWithSecret>('POST', `${one(id)}/rotate`, { body }, options),
+      call<WebhookWithSecret>('POST', `${one(id)}/rotate`, { body, hasSecret: true }, options),
     /** Sends a request of the type `webhook.test`, and returns its outcome. */
     test: (id: string, options?: CallOptions) =>
       call<WebhookTest>('POST', `${one(id)}/test`, {}, options),

@@ -163,6 +163,7 @@ export type ServerCode =
   | 'identity_provider_unavailable'
   | 'database_unavailable'
   | 'grep_busy'
+  | 'validation_timeout'
   | 'session_changing'
   | 'shutting_down'
 

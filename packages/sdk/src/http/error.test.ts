@@ -6,9 +6,9 @@ import type { AddressInfo } from 'node:net'
 import { type TestContext, test } from 'node:test'
 import { inspect } from 'node:util'
 import { createKey, registerPerson, startGuarded } from '../../../../apps/server/test/access.ts'
-import { selfSigned } from '../../../../apps/server/test/certificate.ts'
 import { runSql } from '../../../../apps/server/test/database.ts'
 import { beforeAll } from '../../../../apps/server/test/hooks.ts'
+import { selfSigned } from '../../../../apps/server/test/remotes/certificate.ts'
 import { reservePort } from '../../../../test/ports.ts'
 import { type Fate, startProxy } from '../../test/http-proxy.ts'
 import { createOutlast, isOutlastError, OutlastError } from '../index.ts'
@@ -46,7 +46,7 @@ test('distinguishes a missing, wrong and expired key', async () => {
   assert.deepEqual([none.status, none.code], [401, 'unauthenticated'])
   assert.match(none.requestId!, /\w{8}/)
   const { key } = await createKey(server, person)
-  const wrong = await withKey(`${key.slice(0, -4)}0000`)
+  const wrong = await withKey(key.replace(/.$/, (last) => (last === '0' ? '1' : '0')))
   assert.deepEqual([wrong.status, wrong.code], [401, 'invalid_api_key'])
   const expiring = await createKey(server, person, { expires_in_days: 1 })
   await runSql(

@@ -1,7 +1,7 @@
-import { whenAborted } from './abort.ts'
 import { errorOf, isOutlastError, lostConnection, OutlastError } from './error.ts'
 import { limited, readText } from './limited.ts'
 import { expectType, notOutlast } from './media-type.ts'
+import { hadNoEffect, isGone, isTemporary, pause, waitOf } from './retry.ts'
 
 /** Address of the server, and settings of all calls. */
 export type ClientOptions = {
@@ -58,6 +58,8 @@ export type Request = {
   accept?: string
   /** A POST without an effect, which needs no idempotency key. */
   isRead?: boolean
+  /** The response has a secret, so the server does not store it for a retry. */
+  hasSecret?: boolean
 }
 
 /**
@@ -85,14 +87,6 @@ const timeoutMsDefault = 30_000
 /** Lowest rate at which a body is sent in time: 32 KiB/s. `fetch` reports no progress. */
 const bytesPerMs = 32.768
 const retriesDefault = 3
-const backoffMs = { first: 250, most: 8_000 }
-const retryAfterMsMax = 60_000
-/** Statuses after which a retry can succeed. */
-const temporary = new Set([408, 429, 502, 503, 504])
-/** Codes with these statuses after which a retry fails as well. */
-const lasting = new Set(['schedule_limit', 'grep_timeout', 'provider_failed'])
-/** Codes that a retried DELETE receives if an earlier attempt succeeded. */
-const gone = ['not_found', 'file_not_found', 'path_not_found'] as const
 
 export function createHttp(client: ClientOptions) {
   const base = baseOf(client.url ?? 'http://localhost:9000')
@@ -119,6 +113,7 @@ export function createHttp(client: ClientOptions) {
     let pendingKey: ReturnType<typeof keyOf> | undefined
     for (let attempt = 0; ; attempt += 1) {
       options.signal?.throwIfAborted()
+      let isSent = false
       try {
         return await limited(limitOf(client, options), options.signal, async (signal, again) => {
           const send = async (refused?: string, refusal?: unknown): Promise<T> => {
@@ -139,6 +134,7 @@ export function createHttp(client: ClientOptions) {
             signal.throwIfAborted()
             pendingKey = undefined
             again(sendMs)
+            isSent = true
             const init: RequestInit = { method, headers, body, redirect: 'manual', signal }
             return exchange(url, init, { fetching, read, again }).catch((error) => {
               const isFinal = refused || !apiKey || typeof client.apiKey !== 'function'
@@ -152,6 +148,7 @@ export function createHttp(client: ClientOptions) {
         options.signal?.throwIfAborted()
         if (method === 'DELETE' && attempt > 0 && isGone(error)) return undefined as T
         if (attempt >= retriesMax || !isTemporary(error)) throw error
+        if (sent.hasSecret && isSent && !hadNoEffect(error)) throw error
         await pause(waitOf(attempt, error), options.signal)
       }
     }
@@ -313,43 +310,6 @@ async function json(response: Response, again: () => void) {
     if (!type?.startsWith('application/json')) throw notOutlast(response, cause)
     throw new OutlastError('connection_failed', 'The response was interrupted.', { cause })
   }
-}
-
-/** Tests whether a retry can succeed. */
-export function isTemporary(error: unknown): boolean {
-  if (!(error instanceof OutlastError)) return false
-  if (error.status === 0) return error.code === 'connection_failed' || error.code === 'timeout'
-  if (error.code === 'idempotency_in_progress') return true
-  return temporary.has(error.status) && !lasting.has(error.code)
-}
-
-const isGone = (error: unknown) => gone.some((code) => isOutlastError(error, code))
-
-function waitOf(attempt: number, error: unknown): number {
-  const asked = (error as OutlastError).retryAfterMs
-  if (asked !== undefined) {
-    if (asked > retryAfterMsMax) throw error
-    return asked
-  }
-  return backoff(attempt, backoffMs)
-}
-
-/** Returns an exponential backoff in ms with jitter. */
-export const backoff = (attempt: number, { first, most }: { first: number; most: number }) =>
-  Math.min(most, first * 2 ** attempt) * (0.5 + Math.random() / 2)
-
-/** Waits. Contract: rejects with the reason of the signal as soon as it is aborted. */
-export function pause(ms: number, signal?: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => {
-      unlisten()
-      resolve()
-    }, ms)
-    const unlisten = whenAborted(signal, () => {
-      clearTimeout(timer)
-      reject(signal?.reason)
-    })
-  })
 }
 
 const bodyOf = ({ body, text, form }: Request) =>

@@ -1,8 +1,9 @@
 import { whenAborted } from './abort.ts'
 import { isOutlastError, OutlastError } from './error.ts'
-import { backoff, type CallOptions, type Http, isTemporary, pause, type Query } from './http.ts'
+import type { CallOptions, Http, Query } from './http.ts'
 import { expectType, notOutlast } from './media-type.ts'
 import { eachOf } from './portions.ts'
+import { backoff, isTemporary, pause } from './retry.ts'
 import { createFrameParser, type Frame } from './sse.ts'
 
 /** Settings of the connections of a stream. */

@@ -29,6 +29,14 @@ const text = (value: string) => ({
   message: { content: [{ type: 'text' as const, text: value }] },
 })
 
+async function publishChannel() {
+  const agent = await direct.agents.create({ name: 'Ada', system_prompt: 'x' })
+  const channel = await direct.agentChannels.create(agent.id, { channel_type: 'api' })
+  await direct.agentChannels.publish(agent.id, channel.id)
+  const key = await direct.agentChannels.createKey(agent.id, channel.id, { name: 'Shop' })
+  return { agent, channel, key }
+}
+
 test('stores one message when its response was lost, and returns the first response', async (t) => {
   const { id } = await talk()
   const { outlast, seen } = await behind(t, 'lose answer', 'lose answer')
@@ -115,6 +123,19 @@ test('retries after 409 in progress, 429, 503 and a page of a proxy', async (t) 
   assert.equal(new Set(keysOf(seen)).size, 1)
 })
 
+test('retries a message of a channel while its first attempt is still running', async (t) => {
+  const { channel, key } = await publishChannel()
+  const fates = [busy(409, 'idempotency_key_in_progress', { 'retry-after': '0' })]
+  const { url, seen } = await startProxy(t, server.url, ({ path }) =>
+    path.endsWith('/messages') ? (fates.shift() ?? 'pass') : 'pass',
+  )
+  const { channels } = createOutlast({ url, apiKey: key.secret })
+  const { id } = await channels.createSession(channel.id)
+  await channels.sendMessage(channel.id, id, text('Once'))
+  const keys = keysOf(seen.filter(({ path }) => path.endsWith('/messages')))
+  assert.deepEqual([keys.length, new Set(keys).size], [2, 1])
+})
+
 test('rejects with retryAfterMs when Retry-After is too long', async (t) => {
   const late = await behind(t, busy(429, 'rate_limited', { 'retry-after': '3600' }))
   await assert.rejects(
@@ -146,6 +167,32 @@ test('never retries a sign-in, nor any call with retriesMax 0', async (t) => {
   assert.equal(seen.length, 2)
 })
 
+test('rotates a key once when the response was lost, so the secret in use is still accepted', async (t) => {
+  const { agent, channel, key } = await publishChannel()
+  const { outlast, seen } = await behind(t, 'lose answer')
+  const rotated = outlast.agentChannels.rotateKey(agent.id, channel.id, key.id)
+  await assert.rejects(rotated, { code: 'connection_failed' })
+  assert.equal(seen.length, 1)
+  const caller = createOutlast({ url: server.url, apiKey: key.secret })
+  assert.equal((await caller.channels.getCard(channel.id)).name, 'Ada')
+})
+
+test('creates one webhook when the response was lost, and retries while the server stops', async (t) => {
+  const body = { url: 'https://example.com/hook', events: ['turn.completed' as const] }
+  const { outlast } = await behind(
+    t,
+    busy(503, 'shutting_down', { 'retry-after': '0' }),
+    'lose answer',
+  )
+  await assert.rejects(outlast.webhooks.create(body), { code: 'connection_failed' })
+  assert.equal((await direct.webhooks.list()).total, 1)
+  const unsure = await behind(t, busy(503, 'database_unavailable', { 'retry-after': '0' }))
+  await assert.rejects(unsure.outlast.webhooks.create(body), { code: 'database_unavailable' })
+  const foreign = await behind(t, { status: 503, body: 'upstream connect error' })
+  await assert.rejects(foreign.outlast.webhooks.create(body), { code: 'not_outlast' })
+  assert.deepEqual([unsure.seen.length, foreign.seen.length], [1, 1])
+})
+
 test('counts a deletion whose response was lost, and rejects one of an unknown id', async (t) => {
   const session = await talk()
   const { outlast } = await behind(t, 'lose answer')
@@ -156,6 +203,10 @@ test('counts a deletion whose response was lost, and rejects one of an unknown i
   const files = (await behind(t, 'lose answer')).outlast.files
   assert.deepEqual(await files.delete(other.id, '/a.txt'), { deleted: false })
   await assert.rejects(direct.files.read(other.id, '/a.txt'), { code: 'path_not_found' })
+  const { agent, channel } = await publishChannel()
+  const { agentChannels } = (await behind(t, 'lose answer')).outlast
+  const { id } = channel
+  assert.deepEqual(await agentChannels.delete(agent.id, id), { id, deleted: true })
 })
 
 test('repeats a change whose response was lost', async (t) => {

@@ -3,7 +3,13 @@ import { type TestContext, test } from 'node:test'
 import { beforeAll } from '../../../../apps/server/test/hooks.ts'
 import { type FrontAnswer, startFront } from '../../test/front.ts'
 import { all, calls, isOfType, says, slow, startClient, until } from '../../test/session.ts'
-import { clientTool, createOutlast, type Event, type OutlastError } from '../index.ts'
+import {
+  type ChannelStreamOptions,
+  clientTool,
+  createOutlast,
+  type Event,
+  type OutlastError,
+} from '../index.ts'
 
 let client: Awaited<ReturnType<typeof startClient>>
 
@@ -137,6 +143,76 @@ test('reads stored events behind a proxy that buffers streams', async (t) => {
   await sent
   assert.deepEqual(seen, (await client.outlast.events.list(session.id)).data)
   assert.ok(codes.includes('timeout'))
+})
+
+/** A session of a channel, a key of which sends requests through a reverse proxy. */
+async function channelScene(t: TestContext) {
+  const { id: agentId } = await client.outlast.agents.create({ name: 'Ada', system_prompt: 'x' })
+  const { agentChannels } = client.outlast
+  const { id } = await agentChannels.create(agentId, { channel_type: 'api' })
+  await agentChannels.publish(agentId, id)
+  const { secret: apiKey } = await agentChannels.createKey(agentId, id, { name: 'Shop' })
+  const { channels } = createOutlast({ url: client.server.url, apiKey })
+  const session = await channels.createSession(id)
+  const front = await startFront(t, client.server.url)
+  const through = createOutlast({ url: front.url, apiKey }).channels
+  return {
+    front,
+    say: () => channels.sendMessage(id, session.id, text('hello')),
+    stored: async () => (await channels.listEvents(id, session.id)).data,
+    stream: (options: ChannelStreamOptions = {}) => through.stream(id, session.id, options),
+  }
+}
+
+const text = (value: string) => ({
+  message: { content: [{ type: 'text' as const, text: value }] },
+})
+
+test('reads stored events of a channel behind a proxy that buffers streams', async (t) => {
+  const { front, say, stored, stream } = await channelScene(t)
+  front.keepStreams()
+  await say()
+  const seen: Event[] = []
+  await until(stream({ silenceMs: 100 }), (event) => {
+    seen.push(event)
+    return event.type === 'turn.completed'
+  })
+  assert.deepEqual(seen, await stored())
+})
+
+test('continues a stream of a channel whose server lost events, and yields each event once', async (t) => {
+  const { front, say, stored, stream } = await channelScene(t)
+  await say()
+  await until(stream(), isOfType('turn.completed'))
+  const all = await stored()
+  const [first, second] = all
+  const frame = (event: Event) => `id: ${event.id}\ndata: ${JSON.stringify(event)}\n\n`
+  const resume = { since_id: first!.id, sequence: first!.sequence! }
+  const changed = { code: 'history_changed', error: 'Events were lost.', resume }
+  front.answers.push(
+    {
+      status: 200,
+      headers: { 'content-type': 'text/event-stream' },
+      body: [first!, second!, second!].map(frame).join(''),
+    },
+    {
+      status: 409,
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify(changed),
+    },
+  )
+  const seen: Event[] = []
+  const resumed: unknown[] = []
+  const onHistoryChanged = (to: unknown) => resumed.push([to, seen.length])
+  await until(stream({ onHistoryChanged }), (event) => {
+    seen.push(event)
+    return event.type === 'turn.completed'
+  })
+  assert.deepEqual(resumed, [[resume, 2]])
+  assert.deepEqual(
+    seen.map(({ id }) => id),
+    [first!, second!, ...all.slice(1)].map(({ id }) => id),
+  )
 })
 
 test('sends an error to the model when a proxy refuses a long result', async (t) => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { beforeAll } from '../../../../apps/server/test/hooks.ts'
-import { type ModelCall, startModel } from '../../../../apps/server/test/written-model.ts'
+import { type ModelCall, startModel } from '../../../../apps/server/test/remotes/written-model.ts'
 import { type Network, startProxy } from '../../test/proxy.ts'
 import { calls, isOfType, says, startClient, until } from '../../test/session.ts'
 import { createOutlast, type Event, type SessionHandle, textOf } from '../index.ts'

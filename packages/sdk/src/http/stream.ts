@@ -16,8 +16,8 @@ export type StreamOptions = ConnectionOptions &
     onHistoryChanged?: (resume: Resume) => void
   }
 
-/** Number of stored events per request. */
-const storedMax = 1_000
+/** Number of stored events per request: the most that channels send. */
+const storedMax = 500
 
 /**
  * Streams the events of a session, stored ones first, then new ones as they happen.
@@ -33,13 +33,24 @@ export function streamEvents(
   sessionId: string,
   options: StreamOptions = {},
 ): AsyncIterableIterator<Event, void, undefined> {
-  const { types, exclude, accumulated = false, onHistoryChanged } = options
+  const accumulated = options.accumulated ?? false
+  return streamSession(http, path`/v1/sessions/${sessionId}`, { ...options, accumulated })
+}
+
+/** Streams the events of the session at a path: see `streamEvents`. */
+export function streamSession(
+  http: Http,
+  base: string,
+  options: StreamOptions & { isOfChannel?: boolean },
+): AsyncIterableIterator<Event, void, undefined> {
+  const { types, exclude, accumulated, onHistoryChanged, isOfChannel } = options
   const { since_id, after_sequence } = options
-  const place: StreamPosition = { since_id, after_sequence }
+  const sequence = since_id === undefined ? (after_sequence ?? 0) : undefined
+  const place: StreamPosition = { since_id, after_sequence, sequence }
   return readStream(
     http,
     {
-      path: path`/v1/sessions/${sessionId}/sse`,
+      path: `${base}/sse`,
       query: () => {
         const { since_id, after_sequence } = place
         return { since_id, after_sequence, types, exclude, accumulated }
@@ -49,7 +60,11 @@ export function streamEvents(
         const event = parsed(frame.data) as Event
         return moveOn(place, frame, event) ? event : undefined
       },
-      otherwise: (about) => storedAfter(http, sessionId, { types, exclude, place, about }),
+      // The list of a channel has no `since_id`.
+      otherwise: async (about) =>
+        isOfChannel && place.sequence === undefined
+          ? []
+          : storedAfter(http, `${base}/events`, { types, exclude, place, about }),
       recover(error) {
         if (!isOutlastError(error, 'history_changed')) return false
         const resume = error.resume ?? { since_id: null, sequence: 0 }
@@ -73,13 +88,12 @@ type Asking = Pick<StreamOptions, 'types' | 'exclude'> & {
  */
 async function storedAfter(
   http: Http,
-  sessionId: string,
+  at: string,
   { types, exclude, place, about }: Asking,
 ): Promise<readonly Event[]> {
   const { sequence, since_id, after_sequence } = place
   const from = sequence === undefined ? { since_id, after_sequence } : { after_sequence: sequence }
   const request = { query: { types, exclude, limit: storedMax, ...from } }
-  const at = path`/v1/sessions/${sessionId}/events`
   try {
     const { data } = await http.call<{ data: Event[] }>('GET', at, request, about)
     const last = data.at(-1)
@@ -99,7 +113,8 @@ async function storedAfter(
 type StreamPosition = {
   since_id: string | undefined
   after_sequence: number | undefined
-  sequence?: number
+  /** Undefined until the first event of a stream that began with `since_id`. */
+  sequence: number | undefined
 }
 
 /**

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Event } from '@outlast/contract'
+import { addBudget } from '../../../../apps/server/test/budgets.ts'
 import { beforeAll } from '../../../../apps/server/test/hooks.ts'
 import { startServer } from '../../../../apps/server/test/server.ts'
 import { startProxy as startHttpProxy } from '../../test/http-proxy.ts'
@@ -375,6 +376,19 @@ test('a listener that asks for earlier events at each change receives all of the
   t.after(store.subscribe(() => void store.loadEarlier()))
   const whole = await when(t, store, ({ items }) => items.length === 40)
   assert.equal((whole.items[0] as { text: string }).text, 'Note 0')
+})
+
+test('a turn that its budget fails does not wait', async (t) => {
+  const session = await start()
+  const subject: [string, string] = ['session', session.id]
+  await addBudget(server, { limit: 1, subject, on_exhausted: 'fail' })
+  const store = createSessionStore({ outlast, sessionId: session.id })
+  const seen = new Set<string>()
+  t.after(store.subscribe(() => void seen.add(store.getSnapshot().status)))
+  await when(t, store, ({ status }) => status === 'idle')
+  await store.send('Hello')
+  await when(t, store, ({ status }) => status === 'error')
+  assert.ok(!seen.has('waiting'), [...seen].join())
 })
 
 test('an action without a session is refused', async () => {

@@ -1,6 +1,7 @@
 import type { NewSession } from '@outlast/contract'
 import { isOutlastError, type OutlastError } from '../http/error.ts'
-import { backoff, isTemporary, newKey, pause } from '../http/http.ts'
+import { newKey } from '../http/http.ts'
+import { backoff, isTemporary, pause } from '../http/retry.ts'
 import { sharedRun } from '../http/shared-run.ts'
 import type { ClientTool } from '../turns/client-tool.ts'
 import type { UserMessage } from '../turns/transcript-items.ts'

@@ -56,7 +56,7 @@ const changes: { [T in EventType]: ((event: Event<T>) => Change) | 'ignored' } =
   'act.completed': 'ignored',
   'files.changed': 'ignored',
   'budget.warning': 'ignored',
-  'budget.exhausted': ({ data: budget }) => ({ budget }),
+  'budget.exhausted': ({ data: budget }) => (budget.is_final ? {} : { budget }),
   'budget.paused': ({ data: budget }) => ({ budget }),
   'budget.resumed': () => ({ budget: undefined }),
   'turn.completed': () => neither,

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { beforeAll } from '../../../../apps/server/test/hooks.ts'
-import { startModel } from '../../../../apps/server/test/written-model.ts'
+import { startModel } from '../../../../apps/server/test/remotes/written-model.ts'
 import {
   all,
   calls,

@@ -198,7 +198,9 @@ const readers: { [T in EventType]: Reader<T> | 'ignored' } = {
   'act.completed': 'ignored',
   'files.changed': 'ignored',
   'budget.warning': 'ignored',
-  'budget.exhausted': (turn, event) => begin(turn, 'budget', event, { kind: 'budget' }),
+  'budget.exhausted': (turn, event) => {
+    if (!event.data.is_final) begin(turn, 'budget', event, { kind: 'budget' })
+  },
   'budget.paused': (turn, event) => begin(turn, 'budget', event, { kind: 'budget' }),
   'budget.resumed': (turn, event) => end(turn, 'budget', event),
   'turn.completed': readEnd,

@@ -45,11 +45,7 @@ function linesOfSection(section: Section): Line[] {
   return lines
 }
 
-const lineOf = (item: TranscriptItem): Line => ({ key: keyOf(item), item })
-
-/** Includes the turn: a model may reuse a call id in another turn. */
-const keyOf = (item: TranscriptItem) =>
-  item.kind === 'tool_call' ? `${item.turnId} ${item.key}` : item.key
+const lineOf = (item: TranscriptItem): Line => ({ key: item.key, item })
 
 /** False for a reply that only called tools. */
 const isVisible = (item: TranscriptItem) =>

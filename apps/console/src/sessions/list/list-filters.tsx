@@ -3,8 +3,8 @@ import { useNavigate, useSearch } from '@tanstack/react-router'
 import { Suspense } from 'react'
 import { useAgentChoices } from '../../queries/agents.ts'
 import { FilterSelect } from '../../shell/list/filter-select.tsx'
+import { TextFilter } from '../../shell/list/text-filter.tsx'
 import { lazyPart } from '../../shell/screen/lazy-part.ts'
-import { Words } from '../../shell/text/words.tsx'
 import { furtherFilters, type SetFilters } from './list-state.ts'
 
 const statuses = [
@@ -32,7 +32,7 @@ export function SessionFilters() {
   }
   return (
     <Group className="session-filters" gap="xs" role="search" aria-label="Sessions">
-      <Words
+      <TextFilter
         label="Search"
         placeholder="Search conversations"
         value={search}
@@ -57,7 +57,7 @@ export function SessionFilters() {
         onChange={(value) => set({ agent: value })}
         w={160}
       />
-      <Words
+      <TextFilter
         label="Tag"
         placeholder="Any tag"
         lengthMax={100}

@@ -5,7 +5,7 @@ import { NumberField } from '../../form/number-field.tsx'
 import { modelsQuery } from '../../queries/models.ts'
 import type { SessionsSearch } from '../../search.ts'
 import { FilterSelect } from '../../shell/list/filter-select.tsx'
-import { Words } from '../../shell/text/words.tsx'
+import { TextFilter } from '../../shell/list/text-filter.tsx'
 import { furtherFilters, type SetFilters } from './list-state.ts'
 
 /** A click in another portal would close the filters. */
@@ -43,7 +43,7 @@ export function MoreFields({ search, set }: { search: SessionsSearch; set: SetFi
   )
   return (
     <Stack gap="xs" w={260}>
-      <Words
+      <TextFilter
         label="User"
         placeholder="Any user"
         value={user}

@@ -5,7 +5,7 @@ export function dollarsText(amount: number): string {
   return `${amount < 0 ? '-' : ''}$${size.toFixed(digits)}`
 }
 
-/** The cost of model calls; absent if no price is known. */
+/** The cost of model calls; `unknown` if no price is known. */
 export const costText = (cost: number | null | undefined) =>
   cost == null ? 'unknown' : dollarsText(cost)
 

@@ -45,14 +45,19 @@ export function createIdentities(options: Options) {
     return channel
   }
 
+  /** Contract: throws 503 if no method accepts the token and the keys of one cannot be read. */
   async function signedBy(channel: OpenChannel, issuer: string, token: string) {
+    let failure: unknown
     for (const method of channel.settings.auth_methods) {
       if (issuerOf(method) !== issuer) continue
       const { orgId } = channel
       const keyOf = keySets.of({ orgId, issuer, jwksUrl: method.provider?.jwks_url })
-      const verified = await verifySigned(token, { method, issuer, keyOf })
+      const verified = await verifySigned(token, { method, issuer, keyOf }).catch((error) => {
+        failure ??= error
+      })
       if (verified) return inRealm(issuer, verified, trustedMs.signed)
     }
+    if (failure) throw failure
     return undefined
   }
 

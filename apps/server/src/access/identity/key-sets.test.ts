@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { type TestContext, test } from 'node:test'
 import { type FlattenedJWSInput, jwtVerify } from 'jose'
-import { newSigner, nowSeconds, openPort } from '../../../test/token-issuer.ts'
+import { newSigner, nowSeconds, openPort } from '../../../test/remotes/token-issuer.ts'
 import type { Log } from '../../log.ts'
 import { createKeySets } from './key-sets.ts'
 
@@ -93,14 +93,16 @@ test('an issuer that fails, hangs, redirects or sends too much is asked once in 
   for (const one of hanging) assert.ok((await requestsFor(one, hasty)) <= 1, one[0])
 })
 
-test('known keys are used while the issuer cannot be reached', async (t) => {
+test('known keys are used while the issuer cannot be reached, and another key is 503', async (t) => {
   const keys = await startKeys(t, often)
-  const { publicJwk, sign } = await newSigner('one')
-  keys.show(publicJwk)
-  await keys.verify(await sign(claims()))
+  const [first, second] = [await newSigner('one'), await newSigner('two')]
+  keys.show(first.publicJwk)
+  await keys.verify(await first.sign(claims()))
   keys.respondWith((_request, response) => void response.destroy())
-  await assert.rejects(async () => keys.find('unknown'))
-  await keys.verify(await sign(claims()))
+  await assert.rejects(keys.verify(await second.sign(claims())), unavailable)
+  await keys.verify(await first.sign(claims()))
+  keys.show(second.publicJwk)
+  await keys.verify(await second.sign(claims()))
 })
 
 test('finds the address of the keys in metadata of the issuer itself only', async (t) => {

@@ -87,6 +87,8 @@ export function createKeySets(reach: ReachIssuers, log: Log, limits = usual): Ke
         if (!(error instanceof errors.JWKSNoMatchingKey)) throw error
       }
       await readAgain(set, source)
+      // The key may be a new one, which the latest read would have found.
+      if (set.readAt < set.triedAt) throw unavailable()
       return set.find(header, token)
     },
   }

@@ -10,7 +10,7 @@ import {
   startMcp,
   startWithMcp,
   textTool,
-} from '../../../test/mcp.ts'
+} from '../../../test/remotes/mcp.ts'
 import { createAgent, createSession, dataOf, post, scripted } from '../../../test/session.ts'
 import { follow } from '../../../test/stream.ts'
 import { eventually } from '../../../test/waiting.ts'

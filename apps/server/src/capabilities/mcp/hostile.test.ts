@@ -12,7 +12,7 @@ import {
   startMcp,
   startWithMcp,
   textResult,
-} from '../../../test/mcp.ts'
+} from '../../../test/remotes/mcp.ts'
 import { startServer } from '../../../test/server.ts'
 import { converse } from '../../../test/session.ts'
 import { useTools } from '../../../test/tool-session.ts'

@@ -1,25 +1,37 @@
 import type { Log } from '../../log.ts'
 import type { Db } from '../../store/database.ts'
 import type { McpServerReach, McpServerRow } from '../../store/models/mcp-servers.ts'
-import { saveToolError, saveToolList, type ToolList } from '../../store/models/mcp-tools.ts'
+import {
+  hashesOf,
+  saveToolError,
+  saveToolList,
+  type ToolHashes,
+  type ToolList,
+} from '../../store/models/mcp-tools.ts'
 import type { McpConnection } from './connection.ts'
 import { McpFailure, mcpFailureSentence, quoted, rejection } from './failure.ts'
 import { readToolList } from './tool-list.ts'
 
-export type ListedTools = { list: ToolList; about: McpConnection['about'] }
+export type ListedTools = { list: ToolList; hashes: ToolHashes; about: McpConnection['about'] }
 
 export type Listings = {
   /**
-   * Lists a server's tools and caches them. Contract: throws errors that `mcpFailureSentence`
-   * describes.
+   * Lists a server's tools and stores them. Contract: throws McpFailure for failures of the server,
+   * and errors of the database.
    */
   list: (server: McpServerReach) => Promise<ListedTools>
   /** Lists again soon, for a server that announces a changed list. */
   listLater: (server: McpServerReach) => void
-  /** Servers with tools fresh enough for a turn: one without any is queried, with a short wait. */
+  /**
+   * Servers with tools fresh enough for a turn: one without any is queried, with a short wait.
+   * Contract: throws errors of the database.
+   */
   withTools: (servers: readonly McpServerRow[]) => Promise<McpServerRow[]>
   stop: () => Promise<void>
 }
+
+/** A list under way: the response of the server, and its end once the database has it. */
+type PendingList = { response: Promise<ListedTools>; stored: Promise<ListedTools> }
 
 export type ListingOptions = {
   db: Db
@@ -48,20 +60,14 @@ export const reachName = ({
 
 /** Creates the lists of MCP tools, which are stored in the database for all nodes. */
 export function createListings({ db, log, open, maxAgeMs, stopping }: ListingOptions): Listings {
-  const underWay = new Map<string, Promise<ListedTools>>()
+  const underWay = new Map<string, PendingList>()
   const changed = new Map<string, NodeJS.Timeout>()
   /** End of the time without waiting for a server, by the clock of this process. */
   const silent = new Map<string, number>()
 
-  async function listOnce(server: McpServerReach): Promise<ListedTools> {
-    const late = AbortSignal.timeout(listMs)
-    try {
-      const listed = await listBy(server, AbortSignal.any([late, stopping]), open)
-      await saveToolList(db, server, listed.list)
-      silent.delete(reachName(server))
-      return listed
-    } catch (error) {
-      const failure = late.aborted ? new McpFailure(`did not respond within ${listMs} ms.`) : error
+  /** Stores the response of a server, or its failure. */
+  async function store(server: McpServerReach, response: Promise<ListedTools>) {
+    const listed = await response.catch(async (failure) => {
       if (!stopping.aborted) {
         const about = {
           error: problemOf(server, failure),
@@ -72,31 +78,38 @@ export function createListings({ db, log, open, maxAgeMs, stopping }: ListingOpt
         )
       }
       throw failure
-    }
+    })
+    await saveToolList(db, server, listed)
+    silent.delete(reachName(server))
+    return listed
   }
 
   /** Makes one request per server at a time, shared by all callers. */
-  function list(server: McpServerReach): Promise<ListedTools> {
+  function begin(server: McpServerReach): PendingList {
     const name = reachName(server)
     const known = underWay.get(name)
     if (known) return known
-    const asked = listOnce(server).finally(() => underWay.delete(name))
-    underWay.set(name, asked)
-    asked.catch((error) => {
-      const reason = problemOf(server, error)
-      log.debug('could not list the tools of an MCP server', { server: server.id, reason })
-    })
-    return asked
+    const response = requestList(server, { open, stopping })
+    const stored = store(server, response).finally(() => underWay.delete(name))
+    underWay.set(name, { response, stored })
+    stored.catch((error) =>
+      log.debug('could not list the tools of an MCP server', { server: server.id, error }),
+    )
+    return { response, stored }
   }
+
+  const list = (server: McpServerReach) => begin(server).stored
 
   async function withFirstList(server: McpServerRow): Promise<McpServerRow> {
     const name = reachName(server)
-    const asked = list(server)
+    const { response, stored } = begin(server)
     const waitMs = (silent.get(name) ?? 0) > performance.now() ? 0 : firstListMs
     try {
-      const { list: tools } = await within(waitMs, asked)
+      await within(waitMs, Promise.allSettled([response]))
+      const { list: tools } = await stored
       return { ...server, tools, tools_error: null }
     } catch (error) {
+      if (!(error instanceof McpFailure)) throw error
       if (error === tooLate) addSilent(silent, name)
       return { ...server, tools_error: problemOf(server, error) }
     }
@@ -126,7 +139,7 @@ export function createListings({ db, log, open, maxAgeMs, stopping }: ListingOpt
       ),
     async stop() {
       for (const timer of changed.values()) clearTimeout(timer)
-      await Promise.allSettled(underWay.values())
+      await Promise.allSettled([...underWay.values()].map(({ stored }) => stored))
     },
   }
 }
@@ -141,19 +154,28 @@ function addSilent(silent: Map<string, number>, name: string) {
 }
 
 /** Describes a server's failure in one sentence. */
-export const problemOf = ({ name }: Pick<McpServerReach, 'name'>, error: unknown) =>
-  quoted(`${name} ${mcpFailureSentence(error)}`)
+export const problemOf = ({ name }: Pick<McpServerReach, 'name'>, { message }: McpFailure) =>
+  quoted(`${name} ${message}`)
 
-async function listBy(
+/** Requests a server's tools. Contract: throws McpFailure. */
+async function requestList(
   server: McpServerReach,
-  signal: AbortSignal,
-  open: ListingOptions['open'],
+  { open, stopping }: Pick<ListingOptions, 'open' | 'stopping'>,
 ): Promise<ListedTools> {
-  const connection = await open(server, signal)
+  const late = AbortSignal.timeout(listMs)
+  const signal = AbortSignal.any([late, stopping])
   try {
-    return { list: await readToolList(connection, signal), about: connection.about }
-  } finally {
-    await connection.close()
+    const connection = await open(server, signal)
+    try {
+      const list = await readToolList(connection, signal)
+      return { list, hashes: hashesOf(list), about: connection.about }
+    } finally {
+      await connection.close()
+    }
+  } catch (error) {
+    throw new McpFailure(
+      late.aborted ? `did not respond within ${listMs} ms.` : mcpFailureSentence(error),
+    )
   }
 }
 

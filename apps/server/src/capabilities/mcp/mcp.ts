@@ -19,10 +19,12 @@ import { resultOf } from './result.ts'
 
 export type McpOptions = {
   db: Db
+  /** As `db`, for calls. */
+  toolDb: Db
   config: Config
   secrets: Secrets | undefined
   outbound: Outbound
-  budgets: FetchBudgets
+  fetchBudgets: FetchBudgets
   log: Log
   /** Version of this client. */
   version: string
@@ -67,7 +69,7 @@ const minuteMs = 60_000
 const metaKey = 'outlast/idempotency-key'
 
 export function createMcp(options: McpOptions): Mcp {
-  const { db, config, secrets, outbound, budgets, log, version } = options
+  const { db, toolDb, config, secrets, outbound, fetchBudgets, log, version } = options
   const stopping = new AbortController()
   const pool = createMcpPool({
     connectionsMax: config.MCP_CONNECTIONS_MAX,
@@ -91,7 +93,7 @@ export function createMcp(options: McpOptions): Mcp {
     const reach = openSecrets(server, secrets)
     const all = { ...lowerCase(reach.headers), ...headers }
     return connect({
-      reach: { ...reach, headers: all, fetch, account: budgets.accountOf(orgId) },
+      reach: { ...reach, headers: all, fetch, account: fetchBudgets.accountOf(orgId) },
       version,
       signal: AbortSignal.any([signal, stopping.signal]),
       onToolsChanged,
@@ -104,7 +106,7 @@ export function createMcp(options: McpOptions): Mcp {
     list: listings.list,
     withTools: listings.withTools,
     async call(remote, input, context) {
-      const server = await reachOf(db, remote)
+      const server = await reachOf(toolDb, remote)
       const silenceMs = remote.silenceMs ?? config.TOOL_TIMEOUT_MS
       const { sessionId, networkAccess: access = [] } = context
       const call = { tool: remote.tool, url: server.url, input }

@@ -8,7 +8,7 @@ import {
   startMcp,
   startWithMcp,
   textResult,
-} from '../../../test/mcp.ts'
+} from '../../../test/remotes/mcp.ts'
 import { converse, scripted } from '../../../test/session.ts'
 import { useTools } from '../../../test/tool-session.ts'
 

@@ -64,11 +64,19 @@ export function readableSchema(given: unknown): { schema: JsonObject } | { probl
   }
 }
 
+const tooDeep = () => new SchemaError(`is nested deeper than ${depthMax} levels`)
+
+/** True if a value nests at most so many levels. */
+const isShallow = (value: unknown, levels: number): boolean =>
+  typeof value !== 'object' ||
+  value === null ||
+  (levels > 0 && Object.values(value).every((one) => isShallow(one, levels - 1)))
+
 type Walk = { nodes: number; known: ReadonlySet<string> }
 
 function copied(schema: JsonObject, walk: Walk, depth: number): JsonObject {
   walk.nodes += 1
-  if (depth > depthMax) throw new SchemaError(`is nested deeper than ${depthMax} levels`)
+  if (depth > depthMax) throw tooDeep()
   if (walk.nodes > nodesMax) throw new SchemaError(`has more than ${nodesMax} parts`)
   if (schema.$ref !== undefined) return { $ref: copiedRef(schema.$ref, walk) }
   const copy: JsonObject = {}
@@ -84,6 +92,7 @@ function copiedPart(key: string, value: unknown, walk: Walk, depth: number): unk
   const fits = Object.hasOwn(plain, key) ? plain[key] : undefined
   if (fits) {
     if (!fits(value)) throw new SchemaError(`has an invalid ${key}`)
+    if (!isShallow(value, depthMax - depth)) throw tooDeep()
     return value
   }
   switch (key) {

@@ -5,13 +5,14 @@ import {
   addListedServer,
   addMcpServer,
   type Exchange,
+  moveServer,
   sessionWithMcp,
   startEverything,
   startMcp,
   startWithMcp,
   textResult,
   textTool,
-} from '../../../test/mcp.ts'
+} from '../../../test/remotes/mcp.ts'
 import { converse, createAgent, createSession, eventsOf, scripted } from '../../../test/session.ts'
 import { useTools, useToolsAtOnce } from '../../../test/tool-session.ts'
 
@@ -109,7 +110,7 @@ test('the next call works after a restart of the reference server', async (t) =>
   const [down] = await useTools(t, server, session.id, echo)
   assert.equal(down, 'The MCP server again refuses the connection.')
   const next = await startEverything(t)
-  await server.call('PATCH', added.path, { url: next.url })
+  await moveServer(server, added, next.url)
   assert.deepEqual(await useTools(t, server, session.id, echo), [{ result: 'Echo: x' }])
 })
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { runSql } from '../../../test/database.ts'
 import { beforeAll } from '../../../test/hooks.ts'
-import { addMcpServer, startMcp, startWithMcp, textTool } from '../../../test/mcp.ts'
+import { addMcpServer, startMcp, startWithMcp, textTool } from '../../../test/remotes/mcp.ts'
 import { createAgent, createSession } from '../../../test/session.ts'
 import { useTools } from '../../../test/tool-session.ts'
 
@@ -70,6 +70,8 @@ test('uses the first 128 of a thousand tools and reads no further pages', async 
 const schema = (inputSchema: unknown) => ({ name: 'odd', inputSchema })
 const deep = (levels: number): object =>
   levels === 0 ? { type: 'string' } : { type: 'array', items: deep(levels - 1) }
+/** Lists within one another. */
+const lists = (levels: number) => JSON.parse('['.repeat(levels) + ']'.repeat(levels)) as unknown
 const within = (property: unknown) => schema({ type: 'object', properties: { a: property } })
 
 const useless: [string, unknown][] = [
@@ -94,6 +96,8 @@ const useless: [string, unknown][] = [
   ['has an empty enum', within({ enum: [] })],
   ['has an empty anyOf', within({ anyOf: [] })],
   ['is nested too deeply', within(deep(60))],
+  ['has a default that is nested too deeply', within({ default: lists(3_000) })],
+  ['has an enum that is nested too deeply', within({ enum: lists(60) })],
   [
     'has too many names',
     schema({

@@ -8,14 +8,15 @@ import { beforeAll } from '../../../test/hooks.ts'
 import {
   addListedServer,
   type Exchange,
+  moveServer,
   refOf,
   startMcp,
   textResult,
   textTool,
-} from '../../../test/mcp.ts'
-import { startReceiver } from '../../../test/otlp.ts'
+} from '../../../test/remotes/mcp.ts'
+import { startReceiver } from '../../../test/remotes/otlp.ts'
+import { type Page, page, redirect, startSite } from '../../../test/remotes/site.ts'
 import { converse, createAgent, createSession, dataOf, scripted } from '../../../test/session.ts'
-import { type Page, page, redirect, startSite } from '../../../test/site.ts'
 
 const token = 'ghp_A1/b+c=d_"e&f<é'.slice(0, -1)
 const password = `pass_wörd ${'x'.repeat(20)}\n*y*`
@@ -53,12 +54,8 @@ async function store(id: string, secrets: Record<string, string>) {
 
 /** Makes the model call a tool once; returns the outcome and all events. */
 async function called(t: TestContext, id: string, name: string, input: object) {
-  const events = await converse(
-    t,
-    server,
-    id,
-    scripted({ tool_calls: [{ name, arguments: input }] }, { text: 'done' }),
-  )
+  const text = scripted({ tool_calls: [{ name, arguments: input }] }, { text: 'done' })
+  const events = await converse(t, server, id, text)
   const outcome = dataOf(events, 'tool.completed')
   const [part] = outcome.result ?? []
   const result = part?.type === 'text' ? JSON.parse(part.text) : undefined
@@ -393,7 +390,7 @@ test('a new value counts at once, and secrets of other sessions and addresses ar
   const missing = await called(t, other.id, tool('login'), given)
   assert.equal(missing.outcome.error_code, 'secret_missing')
   const moved = await startMcp(t, { 'tools/list': ({ answer }) => answer({ tools: [login] }) })
-  expectStatus(await server.call('PATCH', added.path, { url: moved.url }), 200)
+  await moveServer(server, added, moved.url)
   const elsewhere = await called(t, id, tool('login'), given)
   assert.equal(elsewhere.outcome.error_code, 'secret_not_allowed')
   assert.deepEqual([moved.heard('tools/call').length, mcp.heard('tools/call').length], [0, 2])

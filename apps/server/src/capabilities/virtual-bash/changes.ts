@@ -20,15 +20,15 @@ export async function* fileChanges(tree: Tree): AsyncGenerator<FileChange> {
 }
 
 function* removals(tree: Tree): Generator<FileChange> {
-  const gone = new Set<string>()
-  const isGone = ({ path: at, isDirectory }: { path: string; isDirectory: boolean }) =>
-    nodeAt(tree, at)?.kind !== (isDirectory ? 'directory' : 'file')
-  for (const entry of tree.entries.values()) {
-    if (!isScratch(entry.path) && isGone(entry)) gone.add(entry.path)
+  const gone = new Map<string, { kind: 'remove'; path: string; known: string[] }>()
+  // A directory comes before its entries.
+  for (const { path: at, isDirectory } of tree.entries.values()) {
+    if (isScratch(at) || nodeAt(tree, at)?.kind === (isDirectory ? 'directory' : 'file')) continue
+    const above = gone.get(path.posix.dirname(at))
+    above?.known.push(at)
+    gone.set(at, above ?? { kind: 'remove', path: at, known: [] })
   }
-  for (const at of gone) {
-    if (!gone.has(path.posix.dirname(at))) yield { kind: 'remove', path: at }
-  }
+  yield* new Set(gone.values())
 }
 
 async function* additions(tree: Tree, at: string, node: TreeNode): AsyncGenerator<FileChange> {

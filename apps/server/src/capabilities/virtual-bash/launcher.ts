@@ -77,7 +77,7 @@ function startShell(): Shell {
   })
   const shell: Shell = { child, isReady: false }
   child.on('message', (said: FromShell) => heard(shell, said))
-  child.on('exit', () => gone(shell))
+  child.on('exit', (code, signal) => gone(shell, signal !== null || code! > 128))
   child.on('error', () => child.kill('SIGKILL'))
   shells.add(shell)
   rest(shell)
@@ -105,10 +105,12 @@ function rest(shell: Shell): void {
   shell.timer = setTimeout(() => stop(shell), idleMs)
 }
 
-function gone(shell: Shell): void {
+/** `hasCrashed`: by a signal, or a code above 128, as on Windows. */
+function gone(shell: Shell, hasCrashed: boolean): void {
   shells.delete(shell)
   clearTimeout(shell.timer)
-  if (shell.call) notifyServer({ kind: 'stopped', call: shell.call.call, why: 'broke' })
+  const why = !shell.isReady ? 'unready' : hasCrashed ? 'broke' : 'ended'
+  if (shell.call) notifyServer({ kind: 'stopped', call: shell.call.call, why })
 }
 
 function stop(shell: Shell, why?: Stopped): void {
@@ -134,7 +136,7 @@ function begin(call: Call): void {
   shell.call = call
   shell.sessionId = call.sessionId
   if (shell.isReady) run(shell, call)
-  else stopAfter(shell, bootMsMax, 'broke')
+  else stopAfter(shell, bootMsMax, 'unready')
   if (shells.size < shellsMax && [...shells].every(({ sessionId }) => sessionId)) startShell()
 }
 

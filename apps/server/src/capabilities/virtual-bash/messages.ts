@@ -92,8 +92,11 @@ export type ShellAnswer = { kind: 'answer'; id: number; value?: unknown; error?:
 
 export type ToShell = { kind: 'run'; job: Job } | ShellAnswer
 
-/** Why the launcher ended a call. `broke`: its shell crashed. */
-export type Stopped = 'timeout' | 'broke'
+/**
+ * Why the launcher ended a call. `unready`: its shell did not start. `broke`: a signal ended it, as
+ * when it uses too much memory. `ended`: it ended by itself.
+ */
+export type Stopped = 'timeout' | 'unready' | 'broke' | 'ended'
 
 export type ToLauncher =
   | { kind: 'start'; call: number; sessionId: string; job: Job }

@@ -224,6 +224,11 @@ function move(tree: Tree, from: string, to: string): void {
   if (isWithin(to, from)) throw fault('EINVAL', 'cannot move into itself,', from)
   if (isDevice(to)) throw refusal(tree, 'EPERM', `${to}: Permission denied: it is a device`)
   const target = nodeAt(tree, to)
+  if (target && target.kind !== node.kind) {
+    throw target.kind === 'file'
+      ? fault('ENOTDIR', 'not a directory,', to)
+      : fault('EISDIR', 'illegal operation on a directory,', to)
+  }
   if (target?.kind === 'directory' && target.children.size > 0) {
     throw fault('ENOTEMPTY', 'directory not empty, mv', to)
   }
@@ -231,7 +236,8 @@ function move(tree: Tree, from: string, to: string): void {
     checkPlace(tree, to + each.slice(from.length))
     if (found.kind === 'file') weigh(tree, found, found.size)
   })
+  const parent = makeDirectories(tree, path.posix.dirname(to))
   if (target) remove(tree, to)
   detach(tree, from)
-  makeDirectories(tree, path.posix.dirname(to)).children.set(path.posix.basename(to), node)
+  parent.children.set(path.posix.basename(to), node)
 }

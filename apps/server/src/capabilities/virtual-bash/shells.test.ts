@@ -6,9 +6,9 @@ const [shells, messages] = ['./shells.ts', './messages.ts'].map((file) =>
   JSON.stringify(new URL(file, import.meta.url).href),
 )
 
-/** Runs a command while no file can be opened, and another one afterwards. */
-const program = `
-  import { closeSync, openSync } from 'node:fs'
+/** Defines `run`, which runs a command. */
+const running = `
+  import { closeSync, openSync, readFileSync } from 'node:fs'
   import { runCommand } from ${shells}
   import { packEntries } from ${messages}
 
@@ -21,6 +21,12 @@ const program = `
     runCommand({ job, orgId: 'a', sessionId: 'b', signal, answer: async () => undefined })
       .then(({ stdout }) => stdout, ({ message }) => message)
   setInterval(() => {}, 1_000)
+  const childrenOf = (id) => readFileSync('/proc/' + id + '/task/' + id + '/children', 'utf8')
+    .split(' ').filter(Boolean)
+`
+
+/** Runs a command while no file can be opened, and another one afterwards. */
+const withoutFiles = `${running}
   const open = []
   try {
     for (;;) open.push(openSync('/dev/null'))
@@ -31,13 +37,47 @@ const program = `
   process.exit()
 `
 
-test('a shell that cannot be started fails its commands, and later ones run', {
-  skip: process.platform === 'win32' && 'needs ulimit',
-}, () => {
+/** Runs a command whose shell ends before it is ready, and another one afterwards. */
+const withoutShells = `${running}
+  const killing = setInterval(() => {
+    for (const launcher of childrenOf(process.pid)) {
+      for (const shell of childrenOf(launcher)) process.kill(Number(shell), 'SIGKILL')
+    }
+  }, 1)
+  const during = await run()
+  clearInterval(killing)
+  console.log(JSON.stringify([during, await run()]))
+  process.exit()
+`
+
+/** Ends the process that starts shells during a command, and runs another one afterwards. */
+const withoutLauncher = `${running}
+  job.command = 'sleep 50'
+  const during = run()
+  const [launcher] = childrenOf(process.pid)
+  process.kill(Number(launcher), 'SIGKILL')
+  job.command = 'echo fine'
+  console.log(JSON.stringify([await during, await run()]))
+  process.exit()
+`
+
+function outputsOf(program: string): string[] {
   const node = [process.execPath, '--disable-warning=ExperimentalWarning', '--input-type=module']
   const args = ['-c', 'ulimit -n 200; exec "$@"', 'sh', ...node, '-e', program]
   const { stdout, stderr } = spawnSync('sh', args, { encoding: 'utf8', timeout: 120_000 })
-  const [during, after] = JSON.parse(stdout || JSON.stringify([stderr]))
-  assert.match(during, /^Bash execution error: the shell cannot be started/)
-  assert.equal(after, 'fine\n')
+  return JSON.parse(stdout || JSON.stringify([stderr]))
+}
+
+test('a shell that does not start, or ends, fails its commands, and later ones run', {
+  skip: process.platform !== 'linux' && 'needs ulimit and /proc',
+}, () => {
+  for (const [program, error] of [
+    [withoutFiles, /^Bash execution error: the shell cannot be started/],
+    [withoutShells, /^Bash execution error: the shell cannot be started/],
+    [withoutLauncher, /^Bash execution error: the shell ended unexpectedly/],
+  ] as const) {
+    const [during, after] = outputsOf(program)
+    assert.match(during!, error)
+    assert.equal(after, 'fine\n')
+  }
 })

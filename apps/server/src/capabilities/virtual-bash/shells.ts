@@ -72,7 +72,7 @@ function startLauncher(): ChildProcess {
   child.on('message', heard)
   // A process that could not be started has an error, and no exit.
   child.on('error', () => forget(child, notStarted))
-  child.on('exit', () => forget(child, stopped.broke))
+  child.on('exit', () => forget(child, stopped.ended))
   // It ends with the server, and does not keep the server running.
   child.unref()
   child.channel?.unref()
@@ -127,11 +127,13 @@ async function runInShell(command: Command): Promise<Finished> {
 const nothingKept = 'Its changes to files were not saved.'
 
 const notStarted = () =>
-  new ToolError(`Bash execution error: the shell cannot be started. ${nothingKept}`)
+  new ToolError('Bash execution error: the shell cannot be started. Try again later.')
 
 const stopped: Record<Stopped, (job: Job) => ToolError> = {
   timeout: ({ timeoutMs }) =>
     new ToolError(`Command timed out after ${timeoutMs}ms. ${nothingKept}`),
+  unready: notStarted,
+  ended: () => new ToolError(`Bash execution error: the shell ended unexpectedly. ${nothingKept}`),
   broke: () =>
     new ToolError(`Bash execution error: the command took too much memory. ${nothingKept}`),
 }

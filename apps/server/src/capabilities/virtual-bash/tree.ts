@@ -162,7 +162,7 @@ export function makeDirectories(tree: Tree, at: string): DirectoryNode {
 
 /** Throws unless a command may create something at a path. */
 export function checkPlace(tree: Tree, at: string): void {
-  if (at.includes('\0') || !at.isWellFormed() || at !== at.trim()) {
+  if (at.includes('\0') || !at.isWellFormed()) {
     throw refusal(tree, 'EINVAL', `${JSON.stringify(at)} is not a valid path`)
   }
   if (Buffer.byteLength(at) > pathBytesMax || at.split('/').length > depthMax + 1) {
@@ -177,7 +177,7 @@ export function checkPlace(tree: Tree, at: string): void {
 
 /** Throws unless a command may change or remove the node at a path. */
 export function checkChangeable(tree: Tree, at: string, node: TreeNode): void {
-  if (node.origin?.isReadonly && node.origin.path === at) {
+  if (node.kind === 'file' && node.origin?.isReadonly && node.origin.path === at) {
     throw refusal(tree, 'EACCES', `${at}: Permission denied: the file is read-only`)
   }
   if (node.origin?.path === at && isScratch(at)) {

@@ -35,7 +35,7 @@ export function convertInThread(page: SourcePage, conversion: Conversion): Promi
   return shares.run(orgId, () => convertNow(page, conversion), signal)
 }
 
-export const tookTooLong = () =>
+const tookTooLong = () =>
   new ToolError('The page takes too long to convert. Request it raw or as text.')
 
 /** The processor time of a thread in ms; 0 while it is not running. */

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
-import { fetchInTurn, startFetching } from '../../../test/fetching.ts'
 import { beforeAll } from '../../../test/hooks.ts'
-import { page, startSite } from '../../../test/site.ts'
+import { fetchInTurn, startFetching } from '../../../test/remotes/fetching.ts'
+import { page, startSite } from '../../../test/remotes/site.ts'
 
 const hex = (text: string) => Buffer.from(text, 'hex')
 const bigEndian = (text: string) => Buffer.from(text, 'utf16le').swap16()

@@ -3,7 +3,7 @@ import { type Redact, redacting } from '../secrets/redact.ts'
 import { headersFrom, readSecrets, type SecretHeader, secretIn } from '../secrets/secret-refs.ts'
 import { type Body, type BodyEnding, readBody } from './body.ts'
 import type { Converted } from './convert.ts'
-import { convertInThread, tookTooLong, warmUp } from './converter.ts'
+import { convertInThread, warmUp } from './converter.ts'
 import { essenceOf, kindOf } from './media-type.ts'
 import { type RequestSecrets, request } from './request.ts'
 import type { PageFormat, WebFetchSettings } from './settings.ts'
@@ -179,8 +179,11 @@ async function convertBody({ facts, body, url }: Page, wanted: Wanted): Promise<
     return await convertInThread(page, { orgId: wanted.orgId, signal, processorMsMax })
   } catch (error) {
     wanted.signal.throwIfAborted()
-    if (!late.aborted) throw error
-    throw tookTooLong()
+    if (error instanceof ToolError || !late.aborted) throw error
+    // A thread may have been free too late: the page is not at fault.
+    throw new ToolError(
+      'There was no time left to convert the page. Request it raw or as text, or try again later.',
+    )
   }
 }
 

@@ -3,11 +3,13 @@ import { once } from 'node:events'
 import type { ServerResponse } from 'node:http'
 import { type TestContext, test } from 'node:test'
 import { brotliCompressSync, constants, deflateSync, gzipSync } from 'node:zlib'
-import { fetchInTurn, startFetching } from '../../../test/fetching.ts'
 import { beforeAll } from '../../../test/hooks.ts'
+import { fetchInTurn, startFetching } from '../../../test/remotes/fetching.ts'
+import { type Page, page, startSite } from '../../../test/remotes/site.ts'
 import { createAgent, createSession, post, scripted } from '../../../test/session.ts'
-import { type Page, page, startSite } from '../../../test/site.ts'
 import { follow } from '../../../test/stream.ts'
+import { defaultOrganization } from '../../store/models/seeds.ts'
+import { convertInThread } from './converter.ts'
 
 const plain = { 'content-type': 'text/plain' }
 const mebibyte = 1024 * 1024
@@ -151,14 +153,31 @@ test('timeout_ms ends a call and returns the received part', async (t) => {
   assert.match(drip.result.notice, /did not end in time/)
 })
 
+const noTimeLeft = /^There was no time left to convert the page\. .* try again later\.$/
+
 test('abandons a page that takes too long to convert, and converts the next one', async (t) => {
   const slow = await fetchSoon(t, 4000, { url: '/slow', as_markdown: true })
-  assert.equal(slow.error, 'The page takes too long to convert. Request it raw or as text.')
+  assert.match(slow.error!, noTimeLeft)
   const config = { timeout_ms: 60_000 }
   const [html] = await fetchAll(t, config, { url: '/html', as_markdown: true })
   assert.equal(html!.result.content, '# Hi\n\nthere')
   const [text] = await fetchAll(t, config, { url: '/slow', as_text: true })
   assert.equal(text!.result.format, 'text')
+})
+
+test('a page that gets no thread in time is not reported as slow', async (t) => {
+  const stop = new AbortController()
+  const call = { orgId: defaultOrganization, signal: stop.signal, processorMsMax: 600_000 }
+  const about = { url: site.url, contentType: 'text/html', isWhole: true, lengthMax: 100 }
+  const held = Array.from({ length: 3 }, () => {
+    const bytes = new Uint8Array(Buffer.from('<img src=a>'.repeat(80_000)))
+    return convertInThread({ ...about, bytes, format: 'markdown' }, call)
+  })
+  const ended = Promise.allSettled(held)
+  const waiting = await fetchSoon(t, 4000, { url: '/html', as_markdown: true })
+  stop.abort()
+  assert.match(waiting.error!, noTimeLeft)
+  assert.ok((await ended).every(({ status }) => status === 'rejected'))
 })
 
 test('returns a page too deep for Markdown as text with a note', async (t) => {

@@ -4,11 +4,11 @@ import { createServer, type Server as RawServer } from 'node:net'
 import os from 'node:os'
 import { type TestContext, test } from 'node:test'
 import { reservePort } from '../../../../../test/ports.ts'
-import { selfSigned } from '../../../test/certificate.ts'
-import { fetchInTurn, startFetching } from '../../../test/fetching.ts'
 import { beforeAll } from '../../../test/hooks.ts'
+import { selfSigned } from '../../../test/remotes/certificate.ts'
+import { fetchInTurn, startFetching } from '../../../test/remotes/fetching.ts'
+import { page, redirect, startSite } from '../../../test/remotes/site.ts'
 import { startServer } from '../../../test/server.ts'
-import { page, redirect, startSite } from '../../../test/site.ts'
 
 type Server = Awaited<ReturnType<typeof startFetching>>
 type Site = Awaited<ReturnType<typeof startSite>>

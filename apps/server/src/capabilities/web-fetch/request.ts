@@ -1,3 +1,4 @@
+import { fetchBudgetCode } from '../../providers/fetch-budget.ts'
 import { ToolError } from '../capability.ts'
 import type { Redact } from '../secrets/redact.ts'
 import { matchesDomain, plainHost } from './domains.ts'
@@ -112,6 +113,8 @@ async function ask(
       },
     })
   } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException
+    if (code === fetchBudgetCode) throw new ToolError(message)
     signal.throwIfAborted()
     throw new ToolError(`${url.hostname} ${failureReason(error)}.`)
   }

@@ -9,8 +9,14 @@ import { createOutlast, type Event } from '@outlast/sdk'
 import pg from 'pg'
 import { runCommand, startCommand } from '../../../../../test/process.ts'
 import { createTestDatabase } from '../../../test/database.ts'
-import { answerFile, type DevServer, inFolder, projectFolder, startDev } from '../../../test/dev.ts'
-import { writeFiles } from '../../../test/project-files.ts'
+import {
+  answerFile,
+  type DevServer,
+  inFolder,
+  projectFolder,
+  startDev,
+} from '../../../test/processes/dev.ts'
+import { writeFiles } from '../../../test/processes/project-files.ts'
 import { createAgent, createSession, eventsOf, scripted } from '../../../test/session.ts'
 import { eventually } from '../../../test/waiting.ts'
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { startDev } from '../../../test/dev.ts'
+import { startDev } from '../../../test/processes/dev.ts'
 import { eventually } from '../../../test/waiting.ts'
 
 function isRunning(pid: number): boolean {

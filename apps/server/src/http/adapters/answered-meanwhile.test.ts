@@ -1,15 +1,12 @@
 /** A message that would end a wait, while another client answers it. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import pg from 'pg'
 import { expectStatus } from '../../../test/access.ts'
-import { queryRows } from '../../../test/database.ts'
+import { connectTo, untilLocked } from '../../../test/database.ts'
 import { startServer } from '../../../test/server.ts'
 import { createAgent, createSession, eventsOf, post, scripted } from '../../../test/session.ts'
 import { follow } from '../../../test/stream.ts'
 import { eventually } from '../../../test/waiting.ts'
-
-type Server = Awaited<ReturnType<typeof startServer>>
 
 type Place = { agent: string; session: string; text: string }
 
@@ -40,13 +37,6 @@ const look = {
   parameters: { type: 'object', properties: {} },
 }
 
-/** Waits until so many statements wait for locks. */
-const untilBlocked = (server: Server, count: number) =>
-  eventually(async () => {
-    const waits = `select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`
-    return (await queryRows(server.databaseUrl, waits)).length >= count
-  })
-
 for (const [name, request] of Object.entries(protocols)) {
   test(`${name}: a message does not end a wait that was answered meanwhile`, async (t) => {
     const server = await startServer(t)
@@ -58,15 +48,14 @@ for (const [name, request] of Object.entries(protocols)) {
     await stream.event('tool.call_requested')
     const path = `/v1/sessions/${id}`
     await eventually(async () => (await server.call('GET', path)).body.waiting_for)
-    const client = new pg.Client(server.databaseUrl)
-    await client.connect()
+    const client = await connectTo(t, server.databaseUrl)
     await client.query('begin')
     await client.query('select from sessions where id = $1 for update', [id])
     const tool_results = [{ tool_call_id: 'call_1', result: 'seen' }]
     const answered = server.call('POST', `${path}/tool-results`, { tool_results })
-    await untilBlocked(server, 1)
+    await untilLocked(server.databaseUrl)
     const sent = server.call('POST', ...request({ agent: agent.id, session: id, text: 'hello' }))
-    await untilBlocked(server, 2)
+    await untilLocked(server.databaseUrl, 2)
     await client.end()
     expectStatus(await answered, 200)
     await stream.event('input.message', 2)

@@ -1,4 +1,4 @@
-/** A turn that waits for a budget, for tokens that see neither amounts nor reasons. */
+/** A turn that a budget parks or fails, for tokens that see neither amounts nor reasons. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import {
@@ -18,6 +18,8 @@ const message = 'The budget is used up.'
 
 let call: Call
 let agent: { id: string }
+/** An agent whose budget fails turns. */
+let failing: { id: string }
 
 beforeAll(async (t) => {
   const server = await startGuarded(t as Parameters<typeof startGuarded>[0])
@@ -26,6 +28,9 @@ beforeAll(async (t) => {
   const mine = { url: server.url, call: (await createKey(server, person)).call }
   agent = await createAgent(mine)
   await addBudget(server, { orgId, limit: 1, subject: ['agent', agent.id] })
+  failing = await createAgent(mine, { name: 'Bob' })
+  const spent = { orgId, limit: 1, subject: ['agent', failing.id] as [string, string] }
+  await addBudget(server, { ...spent, on_exhausted: 'fail' })
   const grants = { user: 'eve', access: 'write', view: 'chat' }
   const { token } = expectStatus(await mine.call('POST', '/v1/tokens', grants), 201)
   call = callerWith(server.url, `Bearer ${token}`)
@@ -76,4 +81,26 @@ test('requests of the APIs of OpenAI end', async () => {
   const chat = { model, messages: [{ role: 'user', content: text }] }
   const completion = await call('POST', '/openai/v1/chat/completions', chat)
   assert.equal(completion.body.error.code, 'budget_wait')
+})
+
+test('a turn that its budget fails ends as failed in all protocols', async () => {
+  const messages = [{ id: 'm1', role: 'user', parts: [{ type: 'text', text }] }]
+  const chat = await streamed(`/v1/ai-sdk/agents/${failing.id}/chat`, { id: 'broke', messages })
+  assert.match(chat, /"type":"error".*"finishReason":"error".*\[DONE\]\n\n$/s)
+  assert.doesNotMatch(chat, /data-outlast-wait/)
+  const asked = [{ id: 'm1', role: 'user', content: text }]
+  const run = { threadId: 'broke run', runId: 'run-2', protocolVersion: '1.0', messages: asked }
+  const events = await streamed(`/v1/ag-ui/agents/${failing.id}`, run)
+  assert.match(events, /"type":"RUN_ERROR".*"code":"budget_exhausted"/)
+  assert.doesNotMatch(events, /outlast:budget/)
+  const model = failing.id
+  const answer = await call('POST', '/openai/v1/responses', { model, input: text })
+  const { status, error, outlast } = expectStatus(answer, 200)
+  assert.deepEqual([status, error.code], ['failed', 'budget_exhausted'])
+  const { body } = await call('GET', `/v1/sessions/${outlast.session_id}/events`)
+  const found = body.data.find(({ type }: { type: string }) => type === 'budget.exhausted')
+  assert.equal(found.data.is_final, true)
+  assert.deepEqual(Object.keys(found.data).toSorted(), ['budget_id', 'is_final', 'message'])
+  const completion = await call('POST', '/openai/v1/chat/completions', { model, messages: asked })
+  assert.deepEqual([completion.status, completion.body.error.code], [502, 'budget_exhausted'])
 })

@@ -1,3 +1,4 @@
+import { jsonOrText } from '../../json.ts'
 import { storable } from '../core/body.ts'
 import { valueCounter } from '../core/json-size.ts'
 
@@ -6,16 +7,8 @@ import { valueCounter } from '../core/json-size.ts'
  * Contract: throws as for the body of a request if it is nested too deeply or has too many values.
  */
 export function jsonIn(text: string): unknown {
-  if (!/^\s*[{[]/.test(text)) return plainIn(text)
+  if (!/^\s*[{[]/.test(text)) return jsonOrText(text)
   valueCounter()(Buffer.from(text))
-  const value = plainIn(text)
+  const value = jsonOrText(text)
   return typeof value === 'string' ? value : storable(value, true)
-}
-
-function plainIn(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return text
-  }
 }

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { expectStatus } from '../../../test/access.ts'
+import { addBudget, changeBudget, whenParked } from '../../../test/budgets.ts'
 import { startServer } from '../../../test/server.ts'
 import { createAgent, eventsOf } from '../../../test/session.ts'
 import { eventually } from '../../../test/waiting.ts'
@@ -151,4 +152,49 @@ test('the AI SDK: a queued message whose turn is cancelled before it begins keep
     shown.slice(3).map(({ role }) => role),
     ['assistant'],
   )
+})
+
+test('OpenAI Responses: a cancel before the turn begins ends it, and only its own', async (t) => {
+  const server = await startApi(t)
+  const agent = await createAgent(server)
+  const conversation = await converse(server)
+  const respond = async (input: string) => {
+    const body = { model: agent.id, input, conversation, background: true }
+    return expectStatus(await server.call('POST', '/openai/v1/responses', body), 200)
+  }
+  const cancel = (id: string) => server.call('POST', `/openai/v1/responses/${id}/cancel`)
+  const [first, second] = [await respond('one'), await respond('two')]
+  const early = await cancel(second.id)
+  assert.deepEqual([early.status, early.body.error.code], [409, 'session_not_idle'])
+  for (const { id } of [first, second]) {
+    assert.equal(expectStatus(await cancel(id), 200).status, 'cancelled')
+  }
+  await startServer(t, { databaseUrl: server.databaseUrl })
+  const { outlast } = await respond('three')
+  await eventually(async () => {
+    const ends = await eventsOf(server, outlast.session_id, '?types=turn.completed')
+    return ends.length === 1
+  })
+  const calls = await eventsOf(server, outlast.session_id, '?types=output.message.started')
+  assert.equal(calls.length, 1)
+})
+
+test('OpenAI Responses: a response waits for no budget after a cancelled turn that did', async (t) => {
+  const server = await startApi(t)
+  const { databaseUrl } = server
+  const { id: model } = await createAgent(server)
+  const budget = await addBudget(server, { limit: 1, subject: ['agent', model] })
+  const conversation = await converse(server)
+  const respond = (input: string, background: boolean) =>
+    server.call('POST', '/openai/v1/responses', { model, input, conversation, background })
+  const { outlast } = expectStatus(await respond('one', true), 200)
+  const worker = await startServer(t, { databaseUrl })
+  await whenParked(server, outlast.session_id)
+  await worker.stop()
+  expectStatus(await server.call('POST', `/v1/sessions/${outlast.session_id}/cancel`), 200)
+  await changeBudget(server, budget, 'limit_amount = 1000000')
+  const answer = respond('two', false)
+  await untilInputs(server, 2)
+  await startServer(t, { databaseUrl })
+  assert.equal(expectStatus(await answer, 200).status, 'completed')
 })

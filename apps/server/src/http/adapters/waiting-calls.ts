@@ -48,8 +48,16 @@ const readAnswer = (
   if (waiting.delete(id)) given.set(id, sequence)
 }
 
-const readUnpaid = (waits: Building, { context }: Event) => {
-  waits.unpaidTurn = context.turn_id
+/** True for an event with which a turn begins to wait for a budget. */
+export const isUnpaid = ({ type, data }: Event) =>
+  type === 'budget.paused' || (type === 'budget.exhausted' && !data.is_final)
+
+const readUnpaid = (waits: Building, event: EventOf<'budget.exhausted' | 'budget.paused'>) => {
+  if (isUnpaid(event)) waits.unpaidTurn = event.context.turn_id
+}
+
+const readPaid = (waits: Building) => {
+  waits.unpaidTurn = undefined
 }
 
 type Reader<T extends EventType> = (waits: Building, event: EventOf<T>) => void
@@ -91,12 +99,10 @@ const readers: { [T in EventType]: Reader<T> | 'ignored' } = {
   'budget.warning': 'ignored',
   'budget.exhausted': readUnpaid,
   'budget.paused': readUnpaid,
-  'budget.resumed': (waits) => {
-    waits.unpaidTurn = undefined
-  },
-  'turn.completed': 'ignored',
-  'turn.failed': 'ignored',
-  'turn.cancelled': 'ignored',
+  'budget.resumed': readPaid,
+  'turn.completed': readPaid,
+  'turn.failed': readPaid,
+  'turn.cancelled': readPaid,
   'session.idled': 'ignored',
   'feedback.given': 'ignored',
 }

@@ -13,7 +13,7 @@ const refusalsPerMinute = 20
 /**
  * Records requests that the caller's role, scopes or token do not allow, with `refused` in their
  * details.
- * Contract: after the answer, and at most some a minute for each caller, so that no caller fills
+ * Contract: after the answer, and at most 20 a minute for each caller, so that no caller fills
  * the log.
  */
 export function auditRefusals(app: FastifyInstance, { shares, access, log }: Node): void {

@@ -2,7 +2,6 @@ import assert from 'node:assert/strict'
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { type TestContext, test } from 'node:test'
 import { setImmediate } from 'node:timers/promises'
-import pg from 'pg'
 import {
   callerWith,
   createKey,
@@ -11,11 +10,11 @@ import {
   startGuarded,
   untilStatus,
 } from '../../../test/access.ts'
-import { queryRows, runSql } from '../../../test/database.ts'
+import { connectTo, lockWaits, queryRows, runSql, untilLocked } from '../../../test/database.ts'
+import { addVendorModel, startVendor, type VendorAnswer } from '../../../test/remotes/vendor.ts'
 import { type HttpAnswer, patient, startServer } from '../../../test/server.ts'
 import { createAgent, createSession, post, scripted } from '../../../test/session.ts'
 import { follow } from '../../../test/stream.ts'
-import { addVendorModel, startVendor, type VendorAnswer } from '../../../test/vendor.ts'
 import { eventually } from '../../../test/waiting.ts'
 import { databaseWaits } from '../../store/database.ts'
 
@@ -33,31 +32,11 @@ const shortLocks = { ...patient, lock: databaseWaits.lock }
 
 /** Holds the locks of `statement` until the result is called or the test ends. */
 async function hold(t: TestContext, server: Server, statement: string, values: unknown[] = []) {
-  const client = new pg.Client(server.databaseUrl)
-  client.on('error', () => {})
-  await client.connect()
-  let ended: Promise<void> | undefined
-  const letGo = () => {
-    ended ??= client.end()
-    return ended
-  }
-  t.after(letGo)
+  const client = await connectTo(t, server.databaseUrl)
   await client.query('begin')
   await client.query(statement, values)
-  return letGo
+  return () => client.end()
 }
-
-async function countWaiting({ databaseUrl }: Server) {
-  const [row] = await queryRows<{ count: number }>(
-    databaseUrl,
-    `select count(*)::int from pg_stat_activity
-    where wait_event_type = 'Lock' and datname = current_database()`,
-  )
-  return row!.count
-}
-
-const untilWaiting = (server: Server, wanted: number) =>
-  eventually(async () => (await countWaiting(server)) >= wanted)
 
 /** An agent of each person, locked. `change` waits for the lock of one. */
 async function lockAgents(t: TestContext, server: Server, people: Person[]) {
@@ -115,7 +94,7 @@ test('a request is served before the statements of turns that wait for a connect
   await eventually(async () => vendor.requests.length === ids.length)
   const letGo = await hold(t, server, 'lock table counters in exclusive mode')
   replies.resolve({ text: 'Hello.' })
-  await untilWaiting(server, forAll)
+  await untilLocked(server.databaseUrl, forAll)
   const taken = nextRequest()
   const answer = server.call('GET', '/v1/agents')
   await taken
@@ -136,7 +115,7 @@ test('an organization whose requests wait for locks leaves connections to others
   const key = await knownKey(server, other)
   const { letGo, changes } = await lockAgents(t, server, [slow])
   const answers = Array.from({ length: 8 }, () => changes[0]!())
-  await untilWaiting(server, forOne)
+  await untilLocked(server.databaseUrl, forOne)
   await useServer(t, server, key)
   await letGo()
   for (const { status } of await Promise.all(answers)) assert.ok([200, 429, 503].includes(status))
@@ -162,7 +141,7 @@ test('organizations whose requests wait for locks leave turns and other organiza
     }),
   )
   await eventually(async () => refused.size === slow.length)
-  await untilWaiting(server, forRequests)
+  await untilLocked(server.databaseUrl, forRequests)
   await useServer(t, server, key)
   isOver = true
   await letGo()
@@ -179,7 +158,7 @@ test('an organization whose reads are slow leaves connections to others', async 
   await runSql(server.databaseUrl, slowInvitations)
   const letGo = await hold(t, server, 'select pg_advisory_xact_lock(1)')
   const answers = Array.from({ length: 12 }, () => slow.call('GET', path))
-  await untilWaiting(server, forOne)
+  await untilLocked(server.databaseUrl, forOne)
   await useServer(t, server, key)
   await letGo()
   for (const { status } of await Promise.all(answers)) assert.ok([200, 429, 503].includes(status))
@@ -195,7 +174,7 @@ test('an organization near its quota leaves connections to others', async (t) =>
   await runSql(server.databaseUrl, slowAgentsOf(full.orgId))
   const letGo = await hold(t, server, 'select pg_advisory_xact_lock(1)')
   const answers = Array.from({ length: 16 }, () => post(mine, id, 'Full?'))
-  await untilWaiting(server, forOne)
+  await untilLocked(server.databaseUrl, forOne)
   await useServer(t, server, key)
   await letGo()
   for (const { status } of await Promise.all(answers)) {
@@ -219,7 +198,7 @@ async function flood(t: TestContext, { table, ask }: Flood) {
   const key = await knownKey(server, await registerPerson(server))
   const letGo = await hold(t, server, `lock table ${table} in access exclusive mode`)
   const answers = Array.from({ length: 16 }, (_, number) => ask(server, number))
-  await untilWaiting(server, forOne)
+  await untilLocked(server.databaseUrl, forOne)
   await useServer(t, server, key)
   await letGo()
   for (const { status } of await Promise.all(answers)) {
@@ -256,7 +235,7 @@ async function floodSignIns(t: TestContext, server: Server) {
   const letGo = await hold(t, server, 'lock table rate_limits in access exclusive mode')
   const login = { email: 'nobody@example.com', password: 'wrong' }
   const answers = Array.from({ length: 16 }, () => server.call('POST', '/v1/auth/login', login))
-  await untilWaiting(server, forOne)
+  await untilLocked(server.databaseUrl, forOne)
   return async () => {
     await letGo()
     for (const { status } of await Promise.all(answers)) {
@@ -309,7 +288,7 @@ test('requests that wait for their Idempotency-Key leave connections to others o
     const repeating = Promise.all(first.map((_, number) => create(number))).finally(() => {
       isOver = true
     })
-    await eventually(async () => isOver || (await countWaiting(server)) >= forOne)
+    await eventually(async () => isOver || (await lockWaits(server.databaseUrl)) >= forOne)
     expectStatus(await call('GET', '/v1/agents'), 200)
     await letGo()
     const answers = await repeating

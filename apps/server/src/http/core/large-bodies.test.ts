@@ -2,7 +2,6 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { type ClientRequest, type IncomingMessage, request } from 'node:http'
 import { type TestContext, test } from 'node:test'
-import pg from 'pg'
 import {
   createKey,
   expectStatus,
@@ -10,7 +9,7 @@ import {
   startGuarded,
   untilStatus,
 } from '../../../test/access.ts'
-import { queryRows } from '../../../test/database.ts'
+import { connectTo, lockWaits, untilLocked } from '../../../test/database.ts'
 import { startServer } from '../../../test/server.ts'
 import { createSession } from '../../../test/session.ts'
 import { eventually } from '../../../test/waiting.ts'
@@ -106,18 +105,13 @@ test('an upload whose client leaves while it is authenticated counts for nothing
   const person = await registerPerson(server)
   const key = await createKey(server, person)
   const { id } = await createSession({ url: server.url, call: person.call })
-  const locking = new pg.Client({ connectionString: server.databaseUrl })
-  locking.on('error', () => {})
-  await locking.connect()
-  t.after(() => locking.end())
+  const locking = await connectTo(t, server.databaseUrl)
   await locking.query('begin; lock table api_keys in access exclusive mode')
   const path = `/v1/sessions/${id}/fs`
   const uploads = Array.from({ length: 6 }, () =>
     beginUpload(t, `${server.url}${path}/a.txt`, key.key),
   )
-  const waiting = `select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`
-  const isWaiting = async () => (await queryRows(server.databaseUrl, waiting)).length > 0
-  await eventually(isWaiting)
+  await untilLocked(server.databaseUrl)
   for (const { answered, destroy } of uploads) {
     answered.catch(() => {})
     destroy()
@@ -125,7 +119,7 @@ test('an upload whose client leaves while it is authenticated counts for nothing
   // Answered after the server learned that the clients have left.
   for (let count = 0; count < 3; count += 1) await server.call('GET', '/health')
   await locking.query('rollback')
-  await eventually(async () => !(await isWaiting()))
+  await eventually(async () => (await lockWaits(server.databaseUrl)) === 0)
   expectStatus(await key.call('GET', `${path}`), 200)
   const big = { content: 'x'.repeat(100_000) }
   expectStatus(await key.call('POST', `${path}/later.txt`, big), 201)

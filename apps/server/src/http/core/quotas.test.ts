@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { AuditEntry } from '@outlast/contract'
-import pg from 'pg'
 import {
   createKey,
   expectStatus,
@@ -9,7 +8,7 @@ import {
   startGuarded,
   untilStatus,
 } from '../../../test/access.ts'
-import { queryRows, runSql } from '../../../test/database.ts'
+import { connectTo, queryRows, runSql } from '../../../test/database.ts'
 import { everySecond, schedules, sending } from '../../../test/schedules.ts'
 import { createAgent, createSession, post, scripted } from '../../../test/session.ts'
 import { follow, watch } from '../../../test/stream.ts'
@@ -169,10 +168,7 @@ test('a session that is being created keeps its agent from being deleted', async
   const server = await startGuarded(t)
   const mine = { url: server.url, call: (await registerPerson(server)).call }
   const { id } = await createAgent(mine)
-  const creating = new pg.Client({ connectionString: server.databaseUrl })
-  creating.on('error', () => {})
-  await creating.connect()
-  t.after(() => creating.end())
+  const creating = await connectTo(t, server.databaseUrl)
   await creating.query('begin')
   // Locks that the creation of a session holds until it commits.
   await creating.query('select from agents where id = $1 for key share', [id])

@@ -39,7 +39,7 @@ const held = new WeakMap<FastifyRequest, HeldRequest>()
  * Stores the changes of a request, the response for its Idempotency-Key (24 hours) and its audit
  * entry in one transaction.
  */
-export function runInUnits(app: FastifyInstance, node: Node): void {
+export function runInTransactions(app: FastifyInstance, node: Node): void {
   const { bus, shares } = node
   const underWay = new Map<string, Promise<void>>()
 
@@ -92,7 +92,7 @@ export function runInUnits(app: FastifyInstance, node: Node): void {
     if (route.method === 'GET' || route.method === 'HEAD' || route.config?.own) return
     // The operations of an adapter have their own transactions and keys.
     if (route.config?.access === 'adapter') return
-    checkTold(route)
+    checkChangedNouns(route)
     // Earlier hooks of a route run outside the transaction.
     route.preHandler = [route.preHandler ?? [], begin].flat()
     route.onSend = end
@@ -122,7 +122,7 @@ async function openClaimed(db: TransactingDb, key: IdempotencyKey | undefined, d
 }
 
 /** Fails the start, not a request, if an audited operation has no changed noun. */
-function checkTold(route: RouteOptions) {
+function checkChangedNouns(route: RouteOptions) {
   if (isAuditedRoute(route)) changesOfOperation(route.schema?.operationId ?? '', null)
 }
 

@@ -282,8 +282,7 @@ function errorOf(
   }
 }
 
-const errorSentence = (code: ErrorCode, about = '…') =>
-  catalogue[code][1].replace('%s', () => about)
+const errorSentence = (code: ErrorCode) => catalogue[code][1].replace('%s', '…')
 
 const retryAfter = {
   'Retry-After': {

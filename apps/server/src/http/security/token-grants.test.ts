@@ -9,11 +9,11 @@ import {
   registerPerson,
   startGuarded,
 } from '../../../test/access.ts'
-import { withCallHook } from '../../../test/own-code.ts'
+import { withCallHook } from '../../../test/processes/own-code.ts'
+import { addVendorModel, startVendor } from '../../../test/remotes/vendor.ts'
 import { insistent, type ServerOptions } from '../../../test/server.ts'
 import { createAgent, createSession, eventsOf, post, scripted } from '../../../test/session.ts'
 import { follow } from '../../../test/stream.ts'
-import { addVendorModel, startVendor } from '../../../test/vendor.ts'
 import { eventually } from '../../../test/waiting.ts'
 
 const secret = 'TOP-SECRET-CRM-TOKEN'
@@ -51,9 +51,8 @@ async function turn(
     sessionId: about.id,
     headers: { authorization: about.key },
   })
-  const before = stream.events.length
   expectStatus(await post(by, about.id, text), 201)
-  await stream.until(() => stream.events.slice(before).find(({ type }) => type === 'session.idled'))
+  await stream.event('session.idled')
   stream.close()
   return stream.events
 }

@@ -31,7 +31,11 @@ const withoutArguments = (call: ToolCall, { tool_results }: Grants): ToolCall =>
 /** Removes amounts and reasons from a wait for a budget, which `waiting_for` names too. */
 const budgetWait =
   (message: string) =>
-  ({ budget_id }: EventDataOf<'budget.exhausted' | 'budget.paused'>) => ({ budget_id, message })
+  ({ budget_id, is_final }: Partial<EventDataOf<'budget.exhausted'>>) => ({
+    budget_id,
+    ...(is_final && { is_final }),
+    message,
+  })
 
 /** Rules of the `chat` view. A new event type does not compile without a rule here. */
 const chatRules = {
@@ -54,9 +58,11 @@ const chatRules = {
   'output.message.delta': 'shown',
   'tool.input.delta': 'hidden',
   'llm.generation': 'hidden',
-  'output.message.completed': ({ message, output_errors: _, ...data }, grants) => ({
+  'output.message.completed': ({ message, output_errors: errors, ...data }, grants) => ({
     message: chatMessage(message, grants),
     ...data,
+    // Empty: without it, the rejected answer is one of the conversation.
+    ...(errors && { output_errors: [] }),
   }),
   'reason.completed': 'shown',
   'act.started': 'shown',

@@ -83,7 +83,7 @@ test('reports a thousand changing sessions at intervals with few statements', as
       if (event === 'session.changed') titles.set(data.id, data.title)
     }
     const done = [...titles.values()].filter((title) => title === 'last').length
-    return titles.size === 1_000 && done === 50 ? true : undefined
+    return titles.size === 1_000 && done === 50
   }
   for (const stream of streams) await stream.until(() => last(stream))
   const pauses = pausesIn(performance.now() - begun)
@@ -130,7 +130,7 @@ async function renameBefore({ told, until }: Reader, sessions: Session[], title:
       isReset ||= event === 'reset'
       if (data.title === title) missing.delete(data.id)
     }
-    return isReset || missing.size === 0 ? true : undefined
+    return isReset || missing.size === 0
   })
 }
 

@@ -73,7 +73,7 @@ test('reports members to all and invitations to administrators', async (t) => {
   expectStatus(await owner.call('DELETE', path), 204)
   const of = ({ told }: typeof toViewer) => told.filter(({ data }) => data.id === member.id).length
   for (const stream of [toOwner, toViewer]) {
-    await stream.until(() => (of(stream) >= 2 ? true : undefined))
+    await stream.until(() => of(stream) >= 2)
   }
   const nouns = new Set(toViewer.told.map(({ data }) => data.noun))
   assert.ok(nouns.has('member') && !nouns.has('invitation'))

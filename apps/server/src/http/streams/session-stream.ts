@@ -178,7 +178,7 @@ function askOnce(stream: Stream) {
     stream.running === 0 ||
     stream.node.bus.liveMessage(stream.sessionId)?.sequence === stream.running
   if (!known && stream.options.deltas.length > 0)
-    stream.node.bus.ask(stream.sessionId, stream.running)
+    stream.node.bus.requestText(stream.sessionId, stream.running)
 }
 
 function liveIsDue(stream: Stream) {

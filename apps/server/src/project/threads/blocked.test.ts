@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { toolFile } from '../../../test/project-files.ts'
-import { recordLog, startProject } from '../../../test/project-server.ts'
+import { toolFile } from '../../../test/processes/project-files.ts'
+import { recordLog, startProject } from '../../../test/processes/project-server.ts'
 import { converse, scripted } from '../../../test/session.ts'
 import { eventually } from '../../../test/waiting.ts'
 

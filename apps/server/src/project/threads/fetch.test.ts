@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import type { IncomingMessage } from 'node:http'
 import { test } from 'node:test'
-import { toolFile } from '../../../test/project-files.ts'
-import { startProject } from '../../../test/project-server.ts'
-import { page, startSite } from '../../../test/site.ts'
+import { toolFile } from '../../../test/processes/project-files.ts'
+import { startProject } from '../../../test/processes/project-server.ts'
+import { page, startSite } from '../../../test/remotes/site.ts'
 
 const open = { env: { PRIVATE_HOSTS_ALLOWED: '127.0.0.1' } }
 const withUrl = "input: { type: 'object', properties: { url: { type: 'string' } } },"

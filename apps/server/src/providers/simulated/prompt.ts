@@ -1,4 +1,5 @@
 import type { LanguageModelV4Message, LanguageModelV4Prompt } from '@ai-sdk/provider'
+import { jsonOrText } from '../../json.ts'
 
 type Message<Role> = Extract<LanguageModelV4Message, { role: Role }>
 type AssistantMessage = Message<'assistant'>
@@ -57,18 +58,18 @@ type Output = Extract<Message<'tool'>['content'][number], { type: 'tool-result' 
 function outcomeOf(output: Output): CallOutcome {
   switch (output.type) {
     case 'text':
-      return outcomeOfValue(parsed(output.value))
+      return outcomeOfValue(jsonOrText(output.value))
     case 'json':
       return outcomeOfValue(output.value)
     case 'error-text':
-      return outcomeOfValue(parsed(output.value), true)
+      return outcomeOfValue(jsonOrText(output.value), true)
     case 'error-json':
       return outcomeOfValue(output.value, true)
     case 'execution-denied':
       return { error: output.reason ?? 'not allowed' }
     case 'content': {
       const texts = output.value.map((part) => (part.type === 'text' ? part.text : '[file]'))
-      return outcomeOfValue(parsed(texts.join('\n')))
+      return outcomeOfValue(jsonOrText(texts.join('\n')))
     }
   }
 }
@@ -79,14 +80,6 @@ function outcomeOfValue(value: unknown, failed = false): CallOutcome {
   if (typeof error === 'string') return { error }
   if (!failed) return { result: value }
   return { error: typeof value === 'string' ? value : JSON.stringify(value) }
-}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return text
-  }
 }
 
 /** The length of all parts of the prompt, in characters. */

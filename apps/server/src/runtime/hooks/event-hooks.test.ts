@@ -135,6 +135,7 @@ test('a hook that blocks one session delays neither turns nor other sessions', a
   await converse(t, server, other.id, 'hello')
   const stored = await eventsOf(server, other.id)
   await seen.until(() => seen.of(other.id).length >= stored.length)
+  await seen.until(() => seen.of(id).length >= 2)
   assert.equal(seen.of(id).length, 2)
   free.resolve()
   const all = await eventsOf(server, id)
@@ -190,7 +191,7 @@ test('two nodes share the sessions of a hook without a gap', async (t) => {
   for (const { id } of sessions) {
     const stored = await eventsOf(nodes[0]!, id)
     const calls = () => firstCalls(order.filter((event) => event.session_id === id))
-    await Promise.race(seen.map((one) => one.until(() => calls().length >= stored.length)))
+    await eventually(async () => calls().length >= stored.length)
     assert.deepEqual(calls(), stored)
   }
 })
@@ -302,6 +303,19 @@ test('a deleted session leaves no position and no job of a hook that fails', asy
   await eventually(
     async () => (await queryRows(server.databaseUrl, jobs, [`%${id}%`])).length === 0,
   )
+})
+
+test('jobs of a hook that no node has come after those of turns, also older jobs', async (t) => {
+  const databaseUrl = await createTestDatabase(t)
+  const having = await startServer(t, { ...withHooks({ audit: () => {} }), databaseUrl })
+  const { id } = await createSession(having)
+  await having.stop()
+  await runSql(databaseUrl, `select graphile_worker.add_job('hook:gone', job_key => 'older')`)
+  await runSql(databaseUrl, `delete from outlast_migrations where name like '0096%'`)
+  const server = await startServer(t, { databaseUrl })
+  await converse(t, server, id, 'hello')
+  const hooks = `select priority from graphile_worker.jobs where task_identifier like 'hook:%'`
+  assert.deepEqual(await queryRows(databaseUrl, hooks), [{ priority: 20 }, { priority: 20 }])
 })
 
 test('a hook that no node has had for a week is deleted with its positions and jobs', async (t) => {

@@ -27,8 +27,8 @@ export type EventHooksOptions = {
 }
 
 /**
- * Calls the event hooks of this node. Each has a queue of its own, so that a slow hook delays
- * neither turns nor other hooks.
+ * Calls the event hooks of this node. Each has a runner of its own, so that a slow hook delays
+ * neither turns nor other hooks. Its jobs come after those of turns.
  */
 export async function startEventHooks(node: Node, options: EventHooksOptions): Promise<EventHooks> {
   const hooks = eventHooksOf(node.project, node.config)

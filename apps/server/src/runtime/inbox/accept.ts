@@ -8,9 +8,8 @@ import { acceptMessage } from '../../store/sessions/messages.ts'
 import { publishEvents } from '../../store/sessions/publish.ts'
 import type { SessionScope } from '../../store/sessions/scope.ts'
 import { restFor, textPreview, withoutNul } from '../../text.ts'
-import { logOfTurn } from '../journal/metrics.ts'
 import type { Node } from '../node.ts'
-import { type Interrupted, interruptSession } from './cancel.ts'
+import { interruptSession } from './cancel.ts'
 
 const imagesMax = 20
 
@@ -76,7 +75,7 @@ export async function acceptInput(
   if (onBusy === 'interrupt') {
     const interrupted = await interruptSession(node, db, { orgId, sessionId, input })
     if (interrupted) {
-      const publish = () => void settleLater(node, interrupted)
+      const publish = () => void interrupted.settle()
       return { sequence: interrupted.sequence, turnId: undefined, json, publish }
     }
   }
@@ -104,19 +103,13 @@ export async function acceptInput(
   return { sequence, turnId: begins ? ids.turnId : undefined, json, publish }
 }
 
-/** Shape 2 has settings for a turn, without which nodes of 0.1 would run it. */
-function inputContext(message: EventMessage, traceparent: string | undefined): string {
+/**
+ * Builds the context of a message's event. Shape 2 has settings for a turn, without which nodes of
+ * 0.1 would run it.
+ */
+export function inputContext(message: EventMessage, traceparent: string | undefined): string {
   const hasSettings = needsOwnTurn(message) || message.controls?.max_output_tokens != null
   return JSON.stringify({ ...(traceparent && { traceparent }), ...(hasSettings && { v: 2 }) })
-}
-
-/** Settles in the background. If this node fails, the node of the interrupted turn ends it. */
-function settleLater(node: Node, { ref, settle }: Interrupted) {
-  return settle().catch((error) =>
-    logOfTurn(node, ref).warn('could not end an interrupted turn; its own node will end it', {
-      error,
-    }),
-  )
 }
 
 function previewText({ content }: EventMessage): string | null {

@@ -12,7 +12,7 @@ import {
 } from '../../../test/access.ts'
 import { queryRows } from '../../../test/database.ts'
 import { beforeAll } from '../../../test/hooks.ts'
-import { addListedServer, startMcp } from '../../../test/mcp.ts'
+import { addListedServer, moveServer, startMcp } from '../../../test/remotes/mcp.ts'
 import type { Call } from '../../../test/server.ts'
 import {
   createAgent,
@@ -147,22 +147,6 @@ test('a rejection wins over an approval, in the session and for the agent', asyn
   assert.deepEqual([rejected.waits, rejected.status], [false, 'error'])
 })
 
-test('several decisions at once make rules, all or none', async () => {
-  const client = await createClient()
-  const agent = await createAgent(client, files)
-  const { id } = await createSession(client, { agent_id: agent.id })
-  const call = write()
-  await makeCall(client, id, call)
-  const decide = (approvals: object[]) =>
-    client.call('POST', `/v1/sessions/${id}/approvals`, { approvals })
-  const one = { tool_call_id: call.id, ...allow }
-  expectStatus(await decide([one, { tool_call_id: 'other', ...allow }]), 409)
-  assert.deepEqual(await rulesOf(client, agent.id), [])
-  expectStatus(await decide([{ ...one, always: 'everyone' }]), 400, 'invalid_request')
-  expectStatus(await decide([one]), 200)
-  assert.equal((await rulesOf(client, agent.id)).length, 1)
-})
-
 test('a rule does not hold for a tool of another MCP server with the same name', async (t) => {
   const client = await createClient()
   const [mcp, evil] = [await startMcp(t), await startMcp(t)]
@@ -180,7 +164,7 @@ test('a rule does not hold for a tool of another MCP server with the same name',
   assert.deepEqual([free.waits, free.status], [false, 'success'])
 
   // The server of that name is at another address, then it is another server.
-  expectStatus(await client.call('PATCH', made.path, { url: evil.url }), 200)
+  await moveServer(client, made, evil.url)
   const moved = await makeCall(client, id, say())
   assert.ok(moved.waits)
   expectStatus(await moved.decide({ decision: 'deny' }), 200)
@@ -204,7 +188,7 @@ async function useTracker(t: TestContext) {
 }
 
 test('a rejection holds for the tool of an MCP server after the server is renamed', async (t) => {
-  const { client, mcp, made, id } = await useTracker(t)
+  const { client, mcp, made, agent, id } = await useTracker(t)
   const asked = await makeCall(client, id, say('tracker'))
   expectStatus(await asked.decide({ decision: 'deny', always: 'agent' }), 200)
   await asked.idle()
@@ -214,6 +198,22 @@ test('a rejection holds for the tool of an MCP server after the server is rename
   const ends = (await eventsOf(client, id)).filter((one) => one.type === 'tool.completed')
   assert.match(JSON.stringify(ends.at(-1)?.data), /all calls of this tool are rejected/)
   assert.equal(mcp.heard('tools/call').length, 0)
+
+  // A new server has the earlier name, and a rule for its tool.
+  const other = await addListedServer(client, mcp.url, { name: 'tracker' })
+  const config = { requires_approval: true }
+  const capabilities = [made, other].map(({ ref }) => ({ ref, config }))
+  expectStatus(await client.call('PATCH', `/v1/agents/${agent.id}`, { capabilities }), 200)
+  const allowed = await makeCall(client, id, say('tracker'))
+  expectStatus(await allowed.decide(allow), 200)
+  await allowed.idle()
+  const still = await makeCall(client, id, say('tickets'))
+  assert.deepEqual([still.waits, still.status], [false, 'error'])
+  const [moved] = (await rulesOf(client, agent.id)).filter((rule) => rule.decision === 'reject')
+  assert.equal(moved!.tool_name, moved!.tool_ref)
+  const path = `/v1/agents/${agent.id}/tool-rules/${encodeURIComponent(moved!.tool_name)}`
+  expectStatus(await client.call('DELETE', path), 204)
+  assert.ok((await makeCall(client, id, say('tickets'))).waits)
 })
 
 test('of several rules about one tool that of its name holds, else a rejection', async (t) => {
@@ -240,7 +240,6 @@ test('of several rules about one tool that of its name holds, else a rejection',
 
 test('an archived agent that is replaced keeps its rejections only', async () => {
   const client = await createClient()
-  const config = { requires_approval: ['write_file', 'delete_file'] }
   const agent = await createAgent(client, files)
   const { id } = await createSession(client, { agent_id: agent.id })
   const remove = { id: 'call_remove', name: 'delete_file', arguments: { path: '/a' } }
@@ -277,7 +276,7 @@ test('an approval does not hold for the tool of another MCP server with the same
   }
   const made = await addListedServer(client, mcp.url, { name: 'tracker' })
   const moves = [
-    async () => expectStatus(await client.call('PATCH', made.path, { url: evil.url }), 200),
+    () => moveServer(client, made, evil.url),
     async () => {
       expectStatus(await client.call('DELETE', made.path), 204)
       await use((await addListedServer(client, mcp.url, { name: 'tracker' })).ref)

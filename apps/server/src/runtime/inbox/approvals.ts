@@ -8,7 +8,7 @@ import type { Db } from '../../store/database.ts'
 import { getAgent } from '../../store/models/agents.ts'
 import { getSession } from '../../store/sessions/sessions.ts'
 import type { NewToolRule } from '../../store/sessions/tool-rules.ts'
-import { withTimeLimit } from '../../time-limit.ts'
+import { TimeLimitError, withTimeLimit } from '../../time-limit.ts'
 import type { Draft } from '../journal/attempt.ts'
 import { makeDraft } from '../journal/journal.ts'
 import type { Node } from '../node.ts'
@@ -17,7 +17,6 @@ import { deniedOutcome } from '../tools/call.ts'
 import type { TurnRef } from './cancel.ts'
 import { rulesOf, storeRules } from './tool-rules.ts'
 import {
-  type Answered,
   findOpenTurn,
   type OpenTurn,
   outsideCallsAt,
@@ -29,17 +28,18 @@ export type ToolCallDecision = Approval & { callId: string; by: Decider }
 
 /**
  * Stores a decision about a tool call.
- * Contract: throws 404, `approval_not_pending`, and 400 for arguments that the tool refuses.
+ * Contract: throws 404, `approval_not_pending`, 400 for arguments that the tool refuses, and 503
+ * `validation_timeout`.
  */
 export async function decideCall(
   node: Node,
   db: Db,
   ref: Omit<TurnRef, 'turnId'>,
   deciding: ToolCallDecision,
-): Promise<Answered> {
+): Promise<Published> {
   const { arguments: edited, decision } = deciding
   if (edited && decision === 'deny') {
-    throw invalidAt('arguments', 'are allowed only when the decision is "approve"')
+    throw invalidAt('arguments', onlyApproved)
   }
   if (edited) await checkEdited(node, db, ref, [{ callId: deciding.callId, edited }])
   let rules: NewToolRule[] = []
@@ -49,19 +49,27 @@ export async function decideCall(
     return decisionDrafts(waiting, deciding)
   })
   const notify = await storeRules(node, db, ref, { rules, by: deciding.by })
-  const { publish } = answered!
-  return {
-    ...answered!,
-    publish() {
-      publish()
-      notify()
-    },
-  }
+  return publishing(answered, notify)
 }
+
+export type Published = { publish: () => void }
+
+export const publishing = (answered: Published | undefined, notify: () => void): Published => ({
+  publish() {
+    answered?.publish()
+    notify()
+  },
+})
+
+/** The rest of a sentence that begins with the name of the field, as in `invalidAt`. */
+export const onlyApproved = 'are allowed only when the decision is "approve"'
 
 type Edited = { callId: string; edited: ToolCall['arguments'] }
 
-/** Validates edited arguments of calls. Contract: throws 404, `approval_not_pending`, and 400. */
+/**
+ * Validates edited arguments of calls. Contract: throws 404, `approval_not_pending`, 400, and 503
+ * `validation_timeout`.
+ */
 export async function checkEdited(
   node: Node,
   db: Db,
@@ -74,11 +82,9 @@ export async function checkEdited(
     return { ...findPendingApproval(turn, callId).open.call, arguments: edited }
   })
   const tools = await toolsOf(node, db, ref)
-  const slow = new Set<Tool>()
   for (const call of calls) {
-    const wrong = await whyUnfit(node, tools.get(call.name), { call, slow })
-    if (wrong === undefined) continue
-    throw invalidAt('arguments', `do not match the tool's schema: ${wrong}`)
+    const wrong = await whyUnfit(node, tools.get(call.name), call)
+    if (wrong !== undefined) throw invalidAt('arguments', wrong)
   }
 }
 
@@ -89,19 +95,21 @@ const parseTimeoutMs = 5_000
 async function whyUnfit(
   { log }: Node,
   tool: Tool | undefined,
-  { call, slow }: { call: ToolCall; slow: Set<Tool> },
+  call: ToolCall,
 ): Promise<string | undefined> {
-  if (!tool) return `Tool definition not found: ${call.name}`
+  if (!tool) return `are for the tool ${call.name}, which no longer exists`
   try {
     const checked = await withTimeLimit({ timeoutMs: parseTimeoutMs }, (signal) =>
-      checkArguments(tool, call, { signal, slow }),
+      checkArguments(tool, call, { signal }),
     )
-    if ('error' in checked) return checked.error
+    if ('error' in checked) return `do not match the tool's schema: ${checked.error}`
   } catch (error) {
     log.error('cannot validate the arguments of a tool', { tool: tool.name, error })
-    return 'The tool could not validate them.'
+    if (error instanceof TimeLimitError) throw new ApiError('validation_timeout')
+    return 'could not be validated by the tool'
   }
-  return chosenProblem(tool, call)
+  const problem = chosenProblem(tool, call)
+  return problem && `do not match the tool's schema: ${problem}`
 }
 
 /** Contract: throws `approval_not_pending`. */

@@ -5,26 +5,30 @@ import { findSnapshot } from '../../store/bus/snapshots.ts'
 import type { Db } from '../../store/database.ts'
 import { findAgentOf } from '../../store/sessions/agent-of-session.ts'
 import { readLog } from '../../store/sessions/events.ts'
+import type { NewEvent } from '../../store/sessions/log-sql.ts'
 import { type Interrupting, interruptTurn } from '../../store/sessions/messages.ts'
 import { publishEvents, type StoredEvents } from '../../store/sessions/publish.ts'
 import { appendToTurn } from '../../store/sessions/turn-appends.ts'
-import {
-  type CurrentTurn,
-  cancelTurn,
-  findCurrentTurn,
-  type NewEvent,
-} from '../../store/sessions/turns.ts'
+import { type CurrentTurn, cancelTurn, findCurrentTurn } from '../../store/sessions/turns.ts'
 import { usageOf } from '../../store/usage.ts'
 import { textPreview, withoutNul } from '../../text.ts'
 import type { Effects, Turn } from '../journal/attempt.ts'
 import { callContext, turnContext } from '../journal/contexts.ts'
 import { loggedEvent, makeDraft, nextTurn } from '../journal/journal.ts'
 import { type CountedEvent, countStored, logOfTurn, traceTurn } from '../journal/metrics.ts'
-import { callsOf, fold, type LoggedEvent, reasonOf, type TurnState } from '../log/state.ts'
+import {
+  apply,
+  callsOf,
+  fold,
+  type LoggedEvent,
+  reasonOf,
+  requestedOf,
+  type TurnState,
+} from '../log/state.ts'
 import { addUsage } from '../log/usage.ts'
 import { agentMessage } from '../model/reply.ts'
 import type { Node } from '../node.ts'
-import { cancelledOutcome } from '../tools/call.ts'
+import { cancelledOutcome, unbegunOutcome } from '../tools/call.ts'
 
 /** A turn of a session. */
 export type TurnRef = { orgId: string; sessionId: string; turnId: string }
@@ -66,14 +70,6 @@ export async function cancelSession(
 
 const interruptionsMax = 3
 
-/** A turn that a message has cancelled. */
-export type Interrupted = {
-  ref: TurnRef
-  sequence: number
-  ts: string
-  settle: () => Promise<void>
-}
-
 /**
  * Stores a message and cancels the running turn in one statement, so that the message is next.
  * Returns undefined when no turn can be cancelled. `settle`: see `cancelSession`.
@@ -82,7 +78,7 @@ export async function interruptSession(
   node: Node,
   db: Db,
   { orgId, sessionId, input }: Omit<TurnRef, 'turnId'> & { input: Interrupting },
-): Promise<Interrupted | undefined> {
+): Promise<{ sequence: number; settle: () => Promise<void> } | undefined> {
   for (let tries = 0; tries < interruptionsMax; tries += 1) {
     const turn = await findCurrentTurn(db, orgId, sessionId)
     if (!turn?.turn_id || turn.turn_cancelled) return undefined
@@ -95,7 +91,7 @@ export async function interruptSession(
     const { data, tags, context = '{}' } = input
     const events = [event, { type: 'input.message' as const, context, data, tags }]
     const stored = { first: sequence - 1, ts, events }
-    return { ref, sequence, ts, settle: () => awaitEnd(node, ref, { stored, askedAt }) }
+    return { sequence, settle: () => awaitEnd(node, ref, { stored, askedAt }) }
   }
   return undefined
 }
@@ -127,13 +123,20 @@ type Cancelled = {
   askedAt: number | undefined
 }
 
-/** Notifies the turn's node, and ends the turn when that node does not. */
+/**
+ * Notifies the turn's node, and ends the turn when that node does not. The cancel is stored: an
+ * error of the database changes nothing about it.
+ */
 async function awaitEnd(node: Node, ref: TurnRef, { stored, askedAt }: Cancelled) {
   const ended = watchEnd(node, ref, askedAt)
   publishEvents(node.bus, ref, stored)
   node.bus.cancel(ref.sessionId, ref.turnId)
   await (endedHere(node, ref.turnId) ?? ended)
-  await settleCancel(node, ref, nothingKept)
+  try {
+    await settleCancel(node, ref, nothingKept)
+  } catch (error) {
+    logOfTurn(node, ref).warn('could not end a cancelled turn; its node will end it', { error })
+  }
 }
 
 /** Waits for an attempt on this node, which stores what it has and others cannot know. */
@@ -155,7 +158,7 @@ function watchEnd({ bus, db }: Node, ref: TurnRef, askedAt: number | undefined):
       resolve()
     }
     const timer = setTimeout(finish, ownerMs)
-    const asking = setTimeout(() => askedAt && bus.ask(ref.sessionId, askedAt), ownerMs / 2)
+    const asking = setTimeout(() => askedAt && bus.requestText(ref.sessionId, askedAt), ownerMs / 2)
     const look = async () => {
       const turn = await findCurrentTurn(db, ref.orgId, ref.sessionId).catch(() => undefined)
       if (turn?.turn_id !== ref.turnId) finish()
@@ -238,7 +241,8 @@ export async function settleCancel(node: Node, ref: TurnRef, kept: KeptDrafts): 
     if (turn?.turn_id !== ref.turnId || !turn.turn_cancelled) return
     const state = await readState(node.db, ref, turn)
     const said = events.length > 0 ? undefined : await draftPartialReply(node, ref, { turn, state })
-    const all = [...events, ...(said?.events ?? []), ...cancelledCalls(state, events)]
+    const after = events.map(loggedDraft).reduce(apply, state)
+    const all = [...events, ...(said?.events ?? []), ...cancelledCalls(after, events)]
     const following = nextTurn(state)
     const usage = addUsage(usageOf(turn), effects.usage)
     const ending = following ? [] : [idledEvent(state, usage)]
@@ -262,6 +266,8 @@ export async function settleCancel(node: Node, ref: TurnRef, kept: KeptDrafts): 
   }
   throw new Error(`The cancel of ${ref.turnId} did not finish.`)
 }
+
+const loggedDraft = (event: NewEvent) => loggedEvent({ ...event, sequence: 0, ts: '' })
 
 const countedOf = ({ type, data }: NewEvent) => ({ type, data: JSON.parse(data) }) as CountedEvent
 
@@ -311,22 +317,28 @@ const textOfKind = ({ pieces }: Pick<LiveMessage, 'pieces'>, wanted: LiveKind) =
     .join('')
 
 /**
- * Ends started tools without an outcome as cancelled. The turn does not wait for them. Once the log
- * has the cancel, no call changes files any more: the log is final about them.
+ * Ends calls without an outcome as cancelled, also those that the latest reply requests and that
+ * did not begin. The turn does not wait for started ones. Once the log has the cancel, no call
+ * changes files any more: the log is final about them.
  */
 export function cancelledCalls(state: TurnState, kept: readonly NewEvent[] = []): NewEvent[] {
+  // Outcomes of calls that did not begin for the state, as a cancel drops `act.started`.
   const told = new Set(
     kept
       .filter(({ type }) => type === 'tool.completed')
       .map(({ data }) => (JSON.parse(data) as { tool_call_id: string }).tool_call_id),
   )
   const context = turnContext(state.turnId, state.inputMessageId)
-  return callsOf(state)
-    .filter(({ outcome, call }) => !outcome && !told.has(call.id))
+  const ended = callsOf(state)
+    .filter(({ outcome }) => !outcome)
     .map((open) => {
       const about = callContext(context, open.step, open.spanId)
       return makeDraft('tool.completed', about, cancelledOutcome(open)).stored
     })
+  const unbegun = requestedOf(state)
+    .filter(({ id }) => !told.has(id))
+    .map((call) => makeDraft('tool.completed', context, unbegunOutcome(call)).stored)
+  return [...ended, ...unbegun]
 }
 
 /** Builds `session.idled`. `usage` is the sum of all turns of the session. */

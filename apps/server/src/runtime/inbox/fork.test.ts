@@ -2,6 +2,13 @@ import assert from 'node:assert/strict'
 import test, { type TestContext } from 'node:test'
 import type { Event, EventMessage, Session } from '@outlast/contract'
 import { expectStatus } from '../../../test/access.ts'
+import {
+  addVendorModel,
+  startVendor,
+  type VendorAnswer,
+  type VendorMessage,
+  type VendorRequest,
+} from '../../../test/remotes/vendor.ts'
 import { startServer } from '../../../test/server.ts'
 import {
   converse,
@@ -12,13 +19,6 @@ import {
   post,
 } from '../../../test/session.ts'
 import { follow } from '../../../test/stream.ts'
-import {
-  addVendorModel,
-  startVendor,
-  type VendorAnswer,
-  type VendorMessage,
-  type VendorRequest,
-} from '../../../test/vendor.ts'
 import { addUsage } from '../log/usage.ts'
 
 const usage = { prompt_tokens: 100, completion_tokens: 10 }

@@ -14,10 +14,12 @@ import {
   type AsOf,
   copySession,
   type ForkSource,
+  type ReplacedEvent,
   type TakenKey,
 } from '../../store/sessions/forks.ts'
+import type { NewEvent } from '../../store/sessions/log-sql.ts'
+import type { CreatorOfSession } from '../../store/sessions/sessions.ts'
 import { supersede } from '../../store/sessions/supersessions.ts'
-import type { NewEvent } from '../../store/sessions/turns.ts'
 import { textPreview, withoutNul } from '../../text.ts'
 import { turnContext } from '../journal/contexts.ts'
 import { loggedEvent, makeDraft } from '../journal/journal.ts'
@@ -34,6 +36,10 @@ export type Fork = {
   /** The last event that is copied. */
   sequence: number
   changes: Pick<NewFork, 'title' | 'tags' | 'model_id'>
+  /** The caller. Not used for a session that takes the place of its source. */
+  creator?: CreatorOfSession
+  /** A message that waits as of `sequence`. The caller begins its turn in the copy. */
+  replaced?: ReplacedEvent | undefined
   /** Set by a caller that has superseded the source. */
   taken?: TakenKey
 }
@@ -74,11 +80,11 @@ export const forkWithKey = (node: Pick<Node, 'secrets'>, db: Db, fork: Fork): Pr
 export async function forkSession(
   { secrets }: Pick<Node, 'secrets'>,
   db: Db,
-  { orgId, sessionId, source, sequence, changes, taken }: Fork,
+  { orgId, sessionId, source, sequence, changes, creator, replaced, taken }: Fork,
 ): Promise<Session> {
-  const as = await stateAsOf(db, sessionId, { source, sequence })
+  const as = await stateAsOf(db, sessionId, { source, sequence, replaced })
   return atomically(db, async (db) => {
-    const copying = { as, changes, taken }
+    const copying = { as, changes, creator, replaced, taken }
     const { session, hasSecrets } = await copySession(db, { orgId, sessionId }, copying)
     if (hasSecrets) await resealSecrets({ db, secrets, orgId }, { from: sessionId, to: session.id })
     return session
@@ -87,17 +93,21 @@ export async function forkSession(
 
 const startsTurn = ({ type, data }: LoggedEvent) => type === 'input.message' && !data.imported
 
-type At = Pick<Fork, 'source' | 'sequence'>
+type At = Pick<Fork, 'source' | 'sequence' | 'replaced'>
 
 /** Derives the session's state as of an event from the log, whose events never change. */
-async function stateAsOf(db: Db, sessionId: string, { source, sequence }: At): Promise<AsOf> {
+async function stateAsOf(
+  db: Db,
+  sessionId: string,
+  { source, sequence, replaced }: At,
+): Promise<AsOf> {
   const [idled] = await readLast(db, sessionId, { type: 'session.idled', upTo: sequence })
   const after = idled?.sequence ?? 0
   const rows = await readEvents(db, sessionId, { after, upTo: sequence, limit: sequence })
   const events = rows.map(loggedEvent)
   const before = idled && (loggedEvent(idled) as LoggedEvent & { type: 'session.idled' }).data.usage
   const usage = events.reduce((sum, event) => addUsage(sum, eventUsage(event)), before)
-  const ending = endingOf(events, usage)
+  const ending = endingOf(events, usage, replaced?.sequence)
   return {
     sequence,
     isStarted: idled !== undefined || events.some(startsTurn),
@@ -186,26 +196,32 @@ const reason = 'The session was forked here'
 
 /**
  * Ends the work that is open in a log: cancels the current turn, and adds a cancelled turn for each
- * waiting message.
+ * waiting message. `next`: the waiting message that is answered next. The model gets none of those
+ * queued after it.
  * Contract: pure except for new ids; accepts any prefix of a legal log.
  */
-export function endingOf(events: readonly LoggedEvent[], usage: AsOf['usage']): NewEvent[] {
+export function endingOf(
+  log: readonly LoggedEvent[],
+  usage: AsOf['usage'],
+  next?: number,
+): NewEvent[] {
+  const events = log.filter(({ sequence }) => sequence !== next)
   const latest = events.findLast(({ context }) => context.turn_id !== undefined)?.context
   const turn = fold(latest?.turn_id ?? '', latest?.input_message_id ?? '', events)
   const isOpen = latest !== undefined && !hasEnded(turn)
   const isCancelled = turn.cancelledAt !== undefined
   const waiting = isOpen && !isCancelled ? queuedIn(events) : [...late(turn), ...queuedIn(events)]
-  const next = waiting.map((input) => ({ input, turn: emptyTurn(newId('turn'), input.id) }))
-  const last = next.at(-1)?.turn ?? (latest && turn)
+  const left = waiting.map((input) => ({ input, turn: emptyTurn(newId('turn'), input.id) }))
+  const last = left.at(-1)?.turn ?? (latest && turn)
   if (!last) return []
   return [
     ...(isOpen && !isCancelled ? [cancelledEvent(turn, reason)] : []),
     ...(isOpen ? cancelledCalls(turn) : []),
-    ...next.flatMap(({ input, turn }) => [
-      activatedEvent(turn.turnId, input),
+    ...left.flatMap(({ input, turn }) => [
+      activatedEvent(turn.turnId, input, next),
       cancelledEvent(turn, reason),
     ]),
-    idledEvent(last, usage),
+    ...(next === undefined ? [idledEvent(last, usage)] : []),
   ]
 }
 
@@ -225,10 +241,14 @@ function queuedIn(events: readonly LoggedEvent[]): Waiting[] {
   })
 }
 
-function activatedEvent(turnId: string, { id, sequence }: Waiting): NewEvent {
+function activatedEvent(
+  turnId: string,
+  { id, sequence }: Waiting,
+  next = Number.POSITIVE_INFINITY,
+): NewEvent {
   return makeDraft('session.activated', turnContext(turnId, id), {
     turn_id: turnId,
     input_message_id: id,
-    ...(sequence !== undefined && { input_sequence: sequence }),
+    ...(sequence !== undefined && sequence < next && { input_sequence: sequence }),
   }).stored
 }

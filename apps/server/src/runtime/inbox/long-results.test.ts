@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import pg from 'pg'
+import { untilLocked } from '../../../test/database.ts'
 import { startServer } from '../../../test/server.ts'
 import {
   createAgent,
@@ -11,6 +12,7 @@ import {
   scripted,
 } from '../../../test/session.ts'
 import { follow } from '../../../test/stream.ts'
+import { eventually } from '../../../test/waiting.ts'
 import { databaseWaits } from '../../store/database.ts'
 
 const survey = {
@@ -56,4 +58,34 @@ test('a long result of a client is refused while the session is locked, and kept
   const { full_output } = JSON.parse((part as { text: string }).text)
   const kept = await server.call('GET', `/v1/sessions/${id}/fs${full_output}`)
   assert.equal(kept.body.content, JSON.stringify({ long }))
+})
+
+test('a result that is refused after its file was written leaves no event on streams', async (t) => {
+  const server = await startServer(t, { env: { TOOL_OUTPUT_KB: '1' } })
+  const agent = await createAgent(server, { tools: [survey] })
+  const { id } = await createSession(server, { agent_id: agent.id })
+  const stream = await follow(t, server.url, { sessionId: id })
+  const call = { id: 'call_1', name: 'survey', arguments: {} }
+  await post(server, id, scripted({ tool_calls: [call] }, { text: 'over' }))
+  await stream.event('tool.call_requested')
+  const tool_results = [{ tool_call_id: 'call_1', result: 'x'.repeat(5_000) }]
+  const path = `/v1/sessions/${id}`
+  await eventually(async () => (await server.call('GET', path)).body.waiting_for)
+  const { cancelled, answered } = await whileLocked(server.databaseUrl, id, async () => {
+    const cancelled = server.call('POST', `${path}/cancel`)
+    await untilLocked(server.databaseUrl)
+    const key = { 'idempotency-key': 'late' }
+    const answered = server.call('POST', `${path}/tool-results`, { tool_results }, key)
+    await untilLocked(server.databaseUrl, 2)
+    return { cancelled, answered }
+  })
+  assert.equal((await cancelled).body.status, 'cancelled')
+  assert.equal((await answered).body.code, 'tool_call_not_waiting')
+  await stream.event('session.idled')
+  const stored = (await eventsOf(server, id)).map(({ type, id }) => `${type} ${id}`)
+  const sent = stream.events.filter(({ sequence }) => sequence !== undefined)
+  assert.deepEqual(
+    sent.map(({ type, id }) => `${type} ${id}`),
+    stored,
+  )
 })

@@ -144,6 +144,18 @@ test('a repeated decision with another rule or other arguments is refused', asyn
   )
 })
 
+test('several decisions at once make rules of the agent, all or none', async (t) => {
+  const { session, decide } = await asking(t, [{ tool_calls: [write('a')] }], 1)
+  const path = `/v1/agents/${session.agent_id}/tool-rules`
+  const count = async () => expectStatus(await server.call('GET', path), 200).total
+  const one = { ...approve('a'), always: 'agent' }
+  expectStatus(await decide([one, { ...approve('x'), always: 'agent' }]), 409)
+  assert.equal(await count(), 0)
+  expectStatus(await decide([{ ...one, always: 'everyone' }]), 400, 'invalid_request')
+  expectStatus(await decide([one]), 200)
+  assert.equal(await count(), 1)
+})
+
 test('of opposite decisions at once one wins, for all of its calls', async (t) => {
   const calls = { tool_calls: [write('a'), write('b')] }
   const { stream, session, decide } = await asking(t, [calls], 2)
@@ -230,3 +242,23 @@ test('a decision for always holds for later calls of the tool in the session, un
   assert.deepEqual(expectStatus(copied, 200).data, [])
   assert.ok(!typesOf(await eventsOf(server, session.id)).includes('turn.failed'))
 })
+
+for (const scope of ['session', 'agent'] as const) {
+  test(`a rule of the ${scope} that is removed while its turn waits holds for no later call of the turn`, async (t) => {
+    const steps = [write('a'), remove('b'), write('c')].map((call) => ({ tool_calls: [call] }))
+    const { session, path, decide } = await asking(t, steps, 1)
+    const waitsFor = (id: string) =>
+      eventually(async () => {
+        const { status, waiting_for } = (await server.call('GET', path)).body
+        return status === 'idle' || waiting_for?.calls[0]?.tool_call_id === id
+      })
+    expectStatus(await decide([{ ...approve('a'), always: scope }]), 200)
+    await waitsFor('b')
+    const owner = scope === 'session' ? path : `/v1/agents/${session.agent_id}`
+    expectStatus(await server.call('DELETE', `${owner}/tool-rules/write_file`), 204)
+    expectStatus(await decide([approve('b')]), 200)
+    await waitsFor('c')
+    const asked = await eventsOf(server, session.id, '?types=tool.approval_requested')
+    assert.equal(asked.length, 3)
+  })
+}

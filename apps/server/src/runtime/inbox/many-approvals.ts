@@ -8,22 +8,28 @@ import {
   type StoredDecision,
 } from '../../store/sessions/tool-rules.ts'
 import type { Node } from '../node.ts'
-import { checkEdited, decisionDrafts, findPendingApproval } from './approvals.ts'
+import {
+  checkEdited,
+  decisionDrafts,
+  findPendingApproval,
+  onlyApproved,
+  type Published,
+  publishing,
+} from './approvals.ts'
 import type { TurnRef } from './cancel.ts'
 import { rulesOf, storeRules } from './tool-rules.ts'
 import { outsideCallsAt, resolveWait, type WaitingCall } from './waiting.ts'
 
 type Where = Omit<TurnRef, 'turnId'>
 type CallApproval = Approval & { tool_call_id: string }
-type Published = { publish: () => void }
 
 const triesMax = 3
 
 /**
  * Stores decisions about several calls, all or none. A call that was decided the same way before
  * counts as decided.
- * Contract: throws 404, 400 for arguments that a tool refuses, and `approval_not_pending`, which
- * names the calls.
+ * Contract: throws 404, 400 for arguments that a tool refuses, 503 `validation_timeout`, and
+ * `approval_not_pending`, which names the calls.
  */
 export async function decideCalls(
   node: Node,
@@ -33,7 +39,7 @@ export async function decideCalls(
 ): Promise<Published> {
   for (const [index, { arguments: edited, decision }] of approvals.entries()) {
     if (!edited || decision === 'approve') continue
-    throw invalidAt(`approvals/${index}/arguments`, 'are allowed only with "approve"')
+    throw invalidAt(`approvals/${index}/arguments`, onlyApproved)
   }
   for (let tries = 1; ; tries += 1) {
     const open = await undecided(db, where, approvals)
@@ -100,13 +106,6 @@ async function decideOpen(
   })
   return publishing(answered, await storeRules(node, db, where, { rules, by }))
 }
-
-const publishing = (answered: Published | undefined, notify: () => void): Published => ({
-  publish() {
-    answered?.publish()
-    notify()
-  },
-})
 
 const namePrefix = 'tool_approval_'
 

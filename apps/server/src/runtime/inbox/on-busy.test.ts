@@ -2,16 +2,16 @@ import assert from 'node:assert/strict'
 import test, { type TestContext } from 'node:test'
 import type { Event } from '@outlast/contract'
 import { untilStatus } from '../../../test/access.ts'
-import { startServer } from '../../../test/server.ts'
-import { createSession, eventsOf, post, scripted } from '../../../test/session.ts'
-import { follow } from '../../../test/stream.ts'
 import {
   addVendorModel,
   beginStream,
   sendDelta,
   startVendor,
   type VendorMessage,
-} from '../../../test/vendor.ts'
+} from '../../../test/remotes/vendor.ts'
+import { startServer } from '../../../test/server.ts'
+import { createSession, eventsOf, post, scripted } from '../../../test/session.ts'
+import { follow } from '../../../test/stream.ts'
 
 const begun = 'It begins, '
 const words = `${begun}and ends.`

@@ -3,6 +3,7 @@ import { checkToolResult, deciderOf } from '../../access/grants.ts'
 import type { Principal } from '../../access/principal.ts'
 import { ApiError } from '../../errors.ts'
 import type { Db } from '../../store/database.ts'
+import type { Publisher } from '../../store/sessions/publish.ts'
 import type { Draft } from '../journal/attempt.ts'
 import { makeDraft } from '../journal/journal.ts'
 import { fileLimits, type Node } from '../node.ts'
@@ -42,15 +43,24 @@ export async function submitResults(
   for (const { tool_call_id } of results) {
     checkToolResult(by, findRequestedCall(turn, tool_call_id).open.call.name)
   }
+  const { config } = node
+  const held: (() => void)[] = []
+  const later: Publisher = { stored: (...event) => void held.push(() => node.bus.stored(...event)) }
+  // The transaction of a request may still be rolled back.
+  const bus = 'transaction' in db ? node.bus : later
   for (const result of results) {
-    bounded.set(result.tool_call_id, await outcomeOf(node, db, ref, result))
+    bounded.set(result.tool_call_id, await outcomeOf({ bus, config }, db, ref, result))
   }
   const answered = await resolveWait(node, db, ref, (turn) =>
     results.map(({ tool_call_id }) =>
       draftOf(turn, { callId: tool_call_id, outcomes: bounded, by }),
     ),
   )
-  return answered!
+  const publish = () => {
+    for (const publishFiles of held) publishFiles()
+    answered!.publish()
+  }
+  return { ...answered!, publish }
 }
 
 type Answering = Pick<Submitted, 'by'> & {
@@ -79,7 +89,7 @@ function findRequestedCall(turn: OpenTurn | undefined, callId: string): WaitingC
  * Contract: throws errors of the database, which end the transaction of the request.
  */
 async function outcomeOf(
-  { bus, config }: Node,
+  { bus, config }: Pick<Node, 'config'> & { bus: Publisher },
   db: Db,
   { orgId, sessionId }: Omit<TurnRef, 'turnId'>,
   { tool_call_id, result, error }: ClientToolResult,

@@ -1,25 +1,36 @@
 import assert from 'node:assert/strict'
 import test, { type TestContext } from 'node:test'
-import type { Session } from '@outlast/contract'
+import type { Event, Session } from '@outlast/contract'
+import {
+  addVendorModel,
+  startVendor,
+  type VendorAnswer,
+  type VendorRequest,
+} from '../../../test/remotes/vendor.ts'
 import { startServer } from '../../../test/server.ts'
 import { createAgent, eventsOf, post } from '../../../test/session.ts'
 import { follow } from '../../../test/stream.ts'
-import { addVendorModel, startVendor, type VendorRequest } from '../../../test/vendor.ts'
 
 const unknown = `message_${'a'.repeat(32)}`
 const text = (value: string) => [{ type: 'text', text: value }]
 
-/** A session with the key `chat` and answered messages. The model replies when `gate` is open. */
+/**
+ * A session with the key `chat` and answered messages. The model replies when `gate` is open, first
+ * with `replies`.
+ */
 async function start(t: TestContext, ...said: string[]) {
-  const model = { gate: Promise.withResolvers<void>() }
+  const replies: VendorAnswer[] = []
+  const model = { gate: Promise.withResolvers<void>(), replies }
   model.gate.resolve()
   const vendor = await startVendor(t, async ({ number }) => {
+    const reply = model.replies.shift()
+    if (reply) return reply
     await model.gate.promise
     return { text: `Reply ${number}.` }
   })
   const server = await startServer(t)
   await addVendorModel(server, vendor)
-  const agent = await createAgent(server)
+  const agent = await createAgent(server, { capabilities: [{ ref: 'test_math' }] })
   const { body: session } = await server.call('POST', '/v1/sessions', {
     agent_id: agent.id,
     key: 'chat',
@@ -51,6 +62,9 @@ async function start(t: TestContext, ...said: string[]) {
 
 const promptOf = ({ body }: VendorRequest) =>
   body.messages.filter(({ role }) => role !== 'system').map(({ content }) => content)
+
+const inputsOf = (events: Event[]) =>
+  events.flatMap((event) => (event.type === 'input.message' ? [event.data.message] : []))
 
 test('a retake sends a message again in a fork that takes the key', async (t) => {
   const { vendor, server, session, say, idle, get, list, retake } = await start(t, 'one')
@@ -120,6 +134,69 @@ test('a retake keeps the facts of its message, replaces or removes them', async 
   }
   const pages = vendor.requests.map(({ body }) => JSON.stringify(body).match(/\/(old|new)/g))
   assert.deepEqual(pages, [['/old'], ['/old'], ['/new'], ['/new'], null])
+})
+
+for (const on_busy of ['queue', 'steer', 'interrupt']) {
+  test(`a retake of a message that waited (${on_busy}) keeps the turn before it`, async (t) => {
+    const { model, vendor, server, session, idle, retake } = await start(t)
+    model.replies.push({ calls: [{ name: 'add', arguments: { a: 2, b: 3 } }] })
+    model.gate = Promise.withResolvers()
+    const stream = await follow(t, server.url, { sessionId: session.id })
+    await post(server, session.id, 'one')
+    await stream.event('output.message.started', 2)
+    const two = (await post(server, session.id, 'two', { on_busy })).body
+    await post(server, session.id, 'three', { on_busy: 'queue' })
+    model.gate.resolve()
+    await stream.event('session.idled')
+    const answers = [await retake(session.id, two.id, text('deux'))]
+    answers.push(await retake(session.id, two.id, text('deux')))
+    assert.deepEqual(
+      answers.map(({ status, body }) => [status, body.session.id, body.message.sequence]),
+      [201, 200].map((status) => [status, answers[0]!.body.session.id, two.sequence]),
+    )
+    const { session: fork, message } = answers[0]!.body
+    await idle(fork.id, fork.forked_from.sequence)
+    const events = await eventsOf(server, fork.id)
+    assert.deepEqual(
+      events.map(({ sequence }) => sequence),
+      events.map((_, index) => index + 1),
+    )
+    const [kept, copied] = [await eventsOf(server, session.id), events].map((log) =>
+      log
+        .slice(0, fork.forked_from.sequence)
+        .filter(({ sequence }) => sequence !== two.sequence)
+        .map(({ type, data }) => [type, data]),
+    )
+    assert.deepEqual(copied, kept)
+    const isFirst = ({ context }: Event) => context.turn_id === events[2]!.context.turn_id
+    const first = events.filter(isFirst).map(({ type }) => type)
+    assert.equal(first.filter((type) => type === 'tool.completed').length, 1)
+    assert.equal(first.includes('turn.cancelled'), on_busy === 'interrupt')
+    const asked = promptOf(vendor.requests.at(-1)!)
+    const reply = on_busy === 'interrupt' ? [] : ['Reply 2.']
+    assert.deepEqual([asked[0], ...asked.slice(3)], ['one', ...reply, 'deux'])
+    assert.equal(message.id, inputsOf(events)[1]!.id)
+  })
+}
+
+test('a retake of the second of two late messages keeps the turn before both', async (t) => {
+  const { model, vendor, server, session, idle, retake } = await start(t)
+  model.gate = Promise.withResolvers()
+  const stream = await follow(t, server.url, { sessionId: session.id })
+  await post(server, session.id, 'one')
+  await stream.event('output.message.started')
+  await post(server, session.id, 'two')
+  const three = (await post(server, session.id, 'three')).body
+  model.gate.resolve()
+  await stream.event('session.idled')
+  const { status, body } = await retake(session.id, three.id, text('trois'))
+  assert.equal(status, 201)
+  await idle(body.session.id, body.session.forked_from.sequence)
+  const asked = promptOf(vendor.requests.at(-1)!)
+  assert.deepEqual(
+    asked.filter((line) => line !== 'two'),
+    ['one', 'Reply 1.', 'trois'],
+  )
 })
 
 test('simultaneous retakes of one message are one retake, and the key moves once', async (t) => {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import test, { type TestContext } from 'node:test'
+import { addVendorModel, startVendor, type VendorAnswer } from '../../../test/remotes/vendor.ts'
 import { startServer } from '../../../test/server.ts'
 import {
   converse,
@@ -10,7 +11,6 @@ import {
   replyOf,
 } from '../../../test/session.ts'
 import { follow } from '../../../test/stream.ts'
-import { addVendorModel, startVendor, type VendorAnswer } from '../../../test/vendor.ts'
 import { eventually } from '../../../test/waiting.ts'
 
 const refusal = { status: 401, body: '{"error":{"message":"Incorrect API key provided."}}' }
@@ -143,4 +143,27 @@ test('a session without a failed last turn has nothing to retry', async (t) => {
   model.gate.resolve()
   const unknown = await retry(`session_${'a'.repeat(32)}`)
   assert.deepEqual([unknown.status, unknown.body.code], [404, 'not_found'])
+})
+
+test('a fork of a session whose last turn failed can be retried once', async (t) => {
+  const { server, model, get, retry } = await start(t)
+  const { id } = await createSession(server)
+  await converse(t, server, id, 'hi')
+  const failed = (await get(id)).last_turn
+  const { body: fork } = await server.call('POST', `/v1/sessions/${id}/fork`, {})
+  const sequence = (await eventsOf(server, fork.id)).at(-1)!.sequence!
+  model.fails = false
+  model.gate = Promise.withResolvers()
+  const answers = await Promise.all(Array.from({ length: 4 }, () => retry(fork.id)))
+  const statuses = answers.map(({ status }) => status).sort()
+  assert.deepEqual(statuses, [201, ...Array(3).fill(409)])
+  const { body } = answers.find(({ status }) => status === 201)!
+  assert.deepEqual([body.failed_turn_id, body.sequence], [failed.id, sequence])
+  const ended = idled(t, server, fork.id, sequence)
+  model.gate.resolve()
+  await ended
+  const events = await eventsOf(server, fork.id)
+  assert.equal(replyOf(events), 'Hello.')
+  assert.equal(events.filter(({ type }) => type === 'input.message').length, 1)
+  assert.equal((await retry(id)).status, 201, 'the source is as it was')
 })

@@ -2,9 +2,12 @@ import type { RetriedTurn } from '@outlast/contract'
 import { ApiError } from '../../errors.ts'
 import { newId } from '../../ids.ts'
 import type { Db } from '../../store/database.ts'
+import { readBackwards, sequenceMax } from '../../store/sessions/events.ts'
 import { findLastFailure, retryTurn } from '../../store/sessions/retries.ts'
 import type { SessionScope } from '../../store/sessions/scope.ts'
+import { loggedEvent } from '../journal/journal.ts'
 import type { Node } from '../node.ts'
+import { getOriginal } from './retake.ts'
 
 /** A turn, or another call, can change the session between the two statements. */
 const roundsMax = 3
@@ -33,9 +36,20 @@ export async function retrySession(
     const of = { session_id: sessionId, failed_turn_id: failed, sequence }
     if (last.turn_id !== null) return { turn: { ...of, turn_id: last.turn_id }, isNew: false }
     const turnId = newId('turn')
-    if (await retryTurn(db, { orgId, sessionId, failed, turnId, turnsMax, by })) {
+    const input = last.recorded ? undefined : await findFailedInput(db, sessionId)
+    if (await retryTurn(db, { orgId, sessionId, failed, input, turnId, turnsMax, by })) {
       return { turn: { ...of, turn_id: turnId }, isNew: true }
     }
   }
   throw new ApiError('too_many_turns')
+}
+
+/** The message of the last failed turn of a log. */
+async function findFailedInput(db: Db, sessionId: string) {
+  const read = { type: 'turn.failed', before: sequenceMax, limit: 1 } as const
+  const [failed] = await readBackwards(db, sessionId, read)
+  const messageId = failed && loggedEvent(failed).context.input_message_id
+  if (messageId === undefined) throw new ApiError('turn_not_failed')
+  const { sequence } = await getOriginal(db, sessionId, messageId)
+  return { messageId, sequence }
 }

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import test, { type TestContext } from 'node:test'
 import { addEvent, createOutlast, emptyTranscript, isOutlastError, itemsOf } from '@outlast/sdk'
+import { addVendorModel, startVendor } from '../../../test/remotes/vendor.ts'
 import { startServer } from '../../../test/server.ts'
 import { converse, createAgent, eventsOf, typesOf } from '../../../test/session.ts'
-import { addVendorModel, startVendor } from '../../../test/vendor.ts'
 
 const text = (value: string) => ({ type: 'text', text: value })
 const call = (id: string) => ({ type: 'tool_call', id, name: 'find_order', arguments: { id } })

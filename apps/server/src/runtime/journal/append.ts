@@ -8,8 +8,9 @@ import {
   mayPass,
 } from '../../store/database-errors.ts'
 import { readEvents } from '../../store/sessions/events.ts'
+import type { NewEvent } from '../../store/sessions/log-sql.ts'
 import { type Appended, type Appending, appendToTurn } from '../../store/sessions/turn-appends.ts'
-import { type NewEvent, retakeTurn } from '../../store/sessions/turns.ts'
+import { retakeTurn } from '../../store/sessions/turns.ts'
 import type { Node } from '../node.ts'
 import { lastOf, type Turn } from './attempt.ts'
 import { contextOf } from './contexts.ts'

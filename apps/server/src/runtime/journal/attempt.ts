@@ -3,11 +3,13 @@ import type { RuntimeAgent } from '../../capabilities/catalog/catalog.ts'
 import type { OutputSchema } from '../../capabilities/schemas/output-schema.ts'
 import type { EffectiveLimits } from '../../capabilities/turns/turn-limits.ts'
 import type { FetchBudget } from '../../providers/fetch-budget.ts'
+import type { RequestForm } from '../../providers/provider.ts'
 import type { CallEstimate } from '../../store/budgets/charges.ts'
 import type { Conversation } from '../../store/sessions/conversation.ts'
+import type { NewEvent } from '../../store/sessions/log-sql.ts'
 import type { EventMark } from '../../store/sessions/lost-events.ts'
 import type { Appending, Charge } from '../../store/sessions/turn-appends.ts'
-import type { NewEvent, TakenTurn, TurnRun } from '../../store/sessions/turns.ts'
+import type { TakenTurn, TurnRun } from '../../store/sessions/turns.ts'
 import type { HashedText } from '../../store/stored-texts.ts'
 import type { Lease } from '../lease.ts'
 import type { StoredEvent } from '../log/spans.ts'
@@ -20,7 +22,7 @@ export type Draft = {
   logged: LoggedEvent
   stored: NewEvent
   /** Builds the data for clients where the table stores less. */
-  present?: ((ts: string) => string) | undefined
+  wireData?: ((ts: string) => string) | undefined
 }
 
 /** Changes to the session and its budgets that the next append makes besides adding events. */
@@ -40,7 +42,7 @@ export type TurnEnvironment = Readonly<{
   /** Aborted when the turn is cancelled or handed over. */
   signal: AbortSignal
   /** All fetches of the turn count against it. */
-  budget: FetchBudget
+  fetchBudget: FetchBudget
 }>
 
 /** Values that are constant during an attempt. */
@@ -89,6 +91,9 @@ export type TurnLog = {
   counted: CountedCall | undefined
   /** Tokens of output that its budgets allow the latest call; undefined: any number. */
   granted: number | undefined
+  /** The model of the latest call, and forms of requests that it has required in this attempt. */
+  modelOfForms: string | undefined
+  forms: Set<RequestForm>
   /** Log bytes not yet added to the organization's counters. */
   uncounted: number
   /** Model text since the last append. Followers can read it until the outcome is stored. */

@@ -106,7 +106,7 @@ export function draftGeneration(
   }
   const seen = newlySeen(turn.conversation, { from, to })
   const added = makeDraft('llm.generation', context, stored as never)
-  added.present = (ts) => {
+  added.wireData = (ts) => {
     const system = stored.prompt_is_new ? systemMessage(prompt.body, ts, stored) : []
     const messages = [...system, ...seen.map(({ message }) => message)]
     return presentGeneration(stored, messages, new Map([[tools.hash, tools.body]]))
@@ -242,7 +242,7 @@ async function catchUp(turn: Turn, first: number) {
  * Contract: there are no drafts. Throws FencedError when the attempt is not the current one, or the
  * log lost events of this attempt.
  */
-export async function lookAgain(turn: Turn): Promise<void> {
+async function lookAgain(turn: Turn): Promise<void> {
   const { node, run, signal, taken } = turn
   const { orgId, sessionId, turnId } = run
   const find = () => findCurrentTurn(node.db, orgId, sessionId)
@@ -297,7 +297,7 @@ export function publishDrafts(
   { drafts, ...at }: StoredDrafts,
 ) {
   const logged = drafts.map((draft) => draft.logged)
-  const events = drafts.map(({ stored, present }) => ({ ...stored, present }))
+  const events = drafts.map(({ stored, wireData }) => ({ ...stored, wireData }))
   countStored(node, logged)
   publishEvents(node.bus, of, { ...at, events })
 }

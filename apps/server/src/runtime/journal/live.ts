@@ -39,7 +39,7 @@ export function openLive(
   let unpublished: Piece[] = []
   let timer: NodeJS.Timeout | undefined
   let half: Piece | undefined
-  bus.begin(sessionId, message, held)
+  bus.beginMessage(sessionId, message, held)
 
   function tell() {
     timer = undefined
@@ -52,7 +52,7 @@ export function openLive(
     if (unpublished.length === 0 || signal.aborted || !held()) return
     const pieces = unpublished
     unpublished = []
-    bus.tell(sessionId, message, pieces)
+    bus.appendText(sessionId, message, pieces)
   }
 
   return {
@@ -73,7 +73,7 @@ export function openLive(
       publishNow()
     },
     close() {
-      bus.end(sessionId, message)
+      bus.endMessage(sessionId, message)
     },
   }
 }

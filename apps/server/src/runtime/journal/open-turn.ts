@@ -64,10 +64,10 @@ export async function openTurn(node: Node, options: TurnOptions): Promise<Turn> 
   const now = { agent: current, schema: isSchema(schema) ? schema : undefined }
   const ofTurn = await agentOfTurn(node.db, run.orgId, { ...now, started })
   const facts = { taken, addedPrompt: addedPrompt(input), ...ofTurn, ...timesOf(log, begun) }
-  const budget = node.budgets.openTurn(run.orgId)
+  const fetchBudget = node.fetchBudgets.openTurn(run.orgId)
   const limits = limitsOf(node, taken)
   const sessionTools = new Set([...taken.tools, ...(input?.tools ?? [])].map(({ name }) => name))
-  return { node, lease, signal, budget, limits, sessionTools, ...facts, ...log }
+  return { node, lease, signal, fetchBudget, limits, sessionTools, ...facts, ...log }
 }
 
 /** Assembles the agent of a turn by the present definitions. */
@@ -144,6 +144,8 @@ function logFrom(
     isReserved: state.phase.kind === 'reasoning',
     counted: undefined,
     granted: undefined,
+    modelOfForms: undefined,
+    forms: new Set(),
     live: undefined,
     // The node that began a resumed turn has counted its message.
     uncounted: state.phase.kind === 'unbegun' && !state.input?.again ? bytes : 0,
@@ -156,8 +158,11 @@ function logFrom(
 const begins = ({ turnId }: TurnRun, { type, context }: LoggedEvent) =>
   type === 'turn.started' && context.turn_id === turnId
 
+/** Bytes of messages: the appends of turns count those of their own events. */
 const turnBytes = (rows: EventRow[], from: number) =>
-  rows.reduce((sum, { sequence, data }) => sum + (sequence >= from ? data.length : 0), 0)
+  rows
+    .filter(({ sequence, type }) => sequence >= from && type === 'input.message')
+    .reduce((sum, { data }) => sum + data.length, 0)
 
 /** Every log begins with `session.started`, which a turn does not need. */
 const sessionStartedSequence = 1

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 import test, { type TestContext } from 'node:test'
 import type { Event } from '@outlast/contract'
 import { createTestDatabase } from '../../../test/database.ts'
-import { ownTools, testCapability, testTool } from '../../../test/own-code.ts'
+import { ownTools, testCapability, testTool } from '../../../test/processes/own-code.ts'
 import { startServer } from '../../../test/server.ts'
 import {
   converse,

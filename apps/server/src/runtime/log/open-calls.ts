@@ -185,16 +185,17 @@ export function completed(act: OpenAct, data: EventDataOf<'tool.completed'>): Op
 
 /** The decision for all calls of a tool. Without `ref`: of an older server. */
 export type ToolDecision = { decision: 'allow' | 'reject'; ref: string | undefined }
-export type ToolDecisions = ReadonlyMap<string, ToolDecision>
+/** With the sequence of each decision. */
+export type ToolDecisions = ReadonlyMap<string, ToolDecision & { sequence: number }>
 
 /** Adds a decision that holds for all calls of its tool. */
 export function withRule(
   rules: ToolDecisions,
-  { always, decision, tool_name, tool_ref: ref }: EventDataOf<'tool.approval_resolved'>,
+  { sequence, data }: Of<'tool.approval_resolved'>,
 ): ToolDecisions {
-  if (!always) return rules
-  const rule = { decision: decision === 'approved' ? ('allow' as const) : ('reject' as const), ref }
-  return new Map(rules).set(tool_name, rule)
+  if (!data.always) return rules
+  const decision = data.decision === 'approved' ? 'allow' : 'reject'
+  return new Map(rules).set(data.tool_name, { decision, ref: data.tool_ref, sequence })
 }
 
 type Content = EventDataOf<'output.message.completed'>['message']['content']

@@ -209,6 +209,10 @@ export const reasonOf = ({ phase }: TurnState): OpenReason | undefined =>
 export const callsOf = ({ phase }: TurnState): readonly OpenCall[] =>
   phase.kind === 'acting' ? phase.act.calls : []
 
+/** The calls of the latest reply, until their step begins. */
+export const requestedOf = (turn: TurnState): readonly ToolCall[] =>
+  turn.phase.kind === 'replied' ? turn.phase.requested : (reasonOf(turn)?.requested ?? [])
+
 /**
  * Returns the input of the next turn: the first message that was too late for this one, else the
  * oldest queued one. `from` is the first waiting message, where the next turn's log starts.
@@ -301,7 +305,7 @@ const readers: { [T in EventType]: Reader<T> | 'ignored' } = {
     return acting(turn, (act) => reached(act, event, { ...also, stage: 'asked', call, expiresAt }))
   },
   'tool.approval_resolved': (turn, event) =>
-    acting({ ...turn, rules: withRule(turn.rules, event.data) }, (act) => resolved(act, event)),
+    acting({ ...turn, rules: withRule(turn.rules, event) }, (act) => resolved(act, event)),
   'tool.call_requested': (turn, event) => acting(turn, (act) => requested(act, event)),
   'tool.input_resolved': (turn, event) => acting(turn, (act) => inputResolved(act, event)),
   'tool.started': (turn, event) => {

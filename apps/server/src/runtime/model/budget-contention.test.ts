@@ -1,7 +1,6 @@
 /** Many turns at the same budgets: each continues, and none waits for a lock of another one. */
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
-import pg from 'pg'
 import {
   addBudget,
   assertSettled,
@@ -10,7 +9,8 @@ import {
   organization,
   settledCalls,
 } from '../../../test/budgets.ts'
-import { queryRows, runSql } from '../../../test/database.ts'
+import { connectTo, lockWaits, queryRows, runSql } from '../../../test/database.ts'
+import { addVendorModel, startVendor } from '../../../test/remotes/vendor.ts'
 import { startServer } from '../../../test/server.ts'
 import {
   converse,
@@ -21,7 +21,6 @@ import {
   post,
   scripted,
 } from '../../../test/session.ts'
-import { addVendorModel, startVendor } from '../../../test/vendor.ts'
 import { eventually } from '../../../test/waiting.ts'
 import { deleteBudgetsOfEndUser } from '../../store/budgets/budget-deletion.ts'
 import { openDatabase } from '../../store/database.ts'
@@ -44,21 +43,9 @@ async function deadlocksOf(databaseUrl: string): Promise<number> {
   return (await queryRows<{ deadlocks: number }>(databaseUrl, text))[0]!.deadlocks
 }
 
-async function connect(t: TestContext, connectionString: string) {
-  const client = new pg.Client({ connectionString })
-  client.on('error', () => {})
-  await client.connect()
-  t.after(() => client.end())
-  return client
-}
-
 /** Resolves once so many statements wait for a lock, besides those of the search index. */
 const waitForLocks = (databaseUrl: string, count: number) =>
-  eventually(async () => {
-    const waiting = `select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'
-      and query not like '%insert into search_sessions%'`
-    return (await queryRows(databaseUrl, waiting)).length === count
-  })
+  eventually(async () => (await lockWaits(databaseUrl)) === count)
 
 /** Posts a message in so many new sessions, a few at a time. */
 async function postToAll(server: Parameters<typeof createAgent>[0], count: number, text: string) {
@@ -131,7 +118,7 @@ test('a turn that is cancelled while its budget wakes turns leaves no row', asyn
     await eventually(async () => (await statesOf(databaseUrl)).parked === parked)
   }
   // The wake waits for this row before it comes to the second turn.
-  const holder = await connect(t, databaseUrl)
+  const holder = await connectTo(t, databaseUrl)
   await holder.query('begin')
   await holder.query(
     'insert into turns (id, org_id, session_id) select turn_id, org_id, id from sessions where id = $1',
@@ -224,7 +211,7 @@ test('turns with tools and retries do not wait for the row of a large budget', a
   // Lends to the shards.
   await converse(t, server, id, scripted({ text: 'Hello.', usage } as never))
 
-  const holder = await connect(t, server.databaseUrl)
+  const holder = await connectTo(t, server.databaseUrl)
   await holder.query('begin')
   await holder.query('select from budgets for no key update')
   const call = { tool_calls: [{ name: 'get_current_time', arguments: {} }], usage }
@@ -254,7 +241,7 @@ async function startLending(t: TestContext) {
   const ids: string[] = []
   for (let count = 0; count < 6; count++) ids.push((await createSession(server, { agent_id })).id)
   await converse(t, server, ids[0]!, 'Hello')
-  const holder = await connect(t, server.databaseUrl)
+  const holder = await connectTo(t, server.databaseUrl)
   const holdBudget = () => holder.query('begin; select whole_budget(id) from budgets')
   const say = () => Promise.all(ids.map((id) => post(server, id, 'Hello')))
   const checkEnd = async () => {
@@ -305,7 +292,7 @@ test('a call and the deletion of two budgets of its end user end in no deadlock'
   // Lends to the shards.
   await converse(t, server, id, text)
 
-  const holder = await connect(t, server.databaseUrl)
+  const holder = await connectTo(t, server.databaseUrl)
   await holder.query('begin')
   await holder.query('select from budgets where id = $1 for no key update', [held])
   await post(server, id, text)
@@ -339,7 +326,7 @@ test('a change of a budget and the deletion of its session end in no deadlock', 
   const open = 'select from sessions where reservation is not null'
   await eventually(async () => (await queryRows(server.databaseUrl, open)).length)
 
-  const holder = await connect(t, server.databaseUrl)
+  const holder = await connectTo(t, server.databaseUrl)
   await holder.query('begin')
   await holder.query('select from budgets where id = $1 for no key update', [held])
   const deleting = server.call('DELETE', `/v1/sessions/${id}`)

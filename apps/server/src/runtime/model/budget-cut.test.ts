@@ -5,10 +5,15 @@ import { type TestContext, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { LedgerEntry } from '@outlast/contract'
 import { addBudget, assertSettled } from '../../../test/budgets.ts'
+import {
+  addVendorModel,
+  beginStream,
+  sendDelta,
+  startVendor,
+} from '../../../test/remotes/vendor.ts'
 import { startServer } from '../../../test/server.ts'
 import { converse, createAgent, createSession, post, replyOf } from '../../../test/session.ts'
 import { follow } from '../../../test/stream.ts'
-import { addVendorModel, beginStream, sendDelta, startVendor } from '../../../test/vendor.ts'
 import { eventually } from '../../../test/waiting.ts'
 
 /** 10,000 tokens by the estimate. */
@@ -39,11 +44,12 @@ async function stage(
   t: TestContext,
   cut: (response: ServerResponse) => unknown,
   modelId = 'a-model',
+  env: Record<string, string> = {},
 ) {
   const vendor = await startVendor(t, ({ number }) =>
     number === 1 ? cut : { text: 'Done.', usage },
   )
-  const server = await startServer(t)
+  const server = await startServer(t, { env })
   await addVendorModel(server, vendor, modelId)
   const budget = await addBudget(server, { limit: 10_000_000 })
   const agent = await createAgent(server, { capabilities: [{ ref: 'test_math' }] })
@@ -79,7 +85,7 @@ async function cancelInArguments(t: TestContext): Promise<number[]> {
     stream.events
       .map((event) => (event.type === 'tool.input.delta' ? event.data.delta.length : 0))
       .reduce((sum, length) => sum + length, 0)
-  await stream.until(() => inputLength() > pieces * piece.length || undefined)
+  await stream.until(() => inputLength() > pieces * piece.length)
   const begun = performance.now()
   await cancel(server, session.id)
   if (performance.now() - begun >= ownerMs) return cancelInArguments(t)
@@ -159,6 +165,28 @@ test('a cancel before the first output charges the time in which a model may hav
   assert.ok(prompt > 0)
   assert.ok(thought - prompt >= silentMs / 10, `${prompt} and ${thought} charged`)
 })
+
+function breakInSilence(response: ServerResponse) {
+  beginStream(response)
+  response.flushHeaders()
+  setTimeout(() => response.destroy(), 500)
+}
+
+for (const [how, cut, env] of [
+  ['a timeout', beginStream, { MODEL_TIMEOUT_MS: '500', MODEL_ATTEMPTS_MAX: '1' }],
+  ['a connection that breaks', breakInSilence, {}],
+] as const) {
+  test(`${how} before the first output charges the time in which a model may have thought`, async (t) => {
+    const charge = async (modelId: string) => {
+      const { server, session, amounts } = await stage(t, cut, modelId, env)
+      await converse(t, server, session.id, 'Think.')
+      return (await amounts())[0]!
+    }
+    const [prompt, thought] = [await charge('a-model'), await charge('gpt-5-mini')]
+    assert.ok(prompt > 0)
+    assert.ok(thought - prompt >= 40, `${prompt} and ${thought} charged`)
+  })
+}
 
 test('an error event before any output charges nothing', async (t) => {
   const { server, session, amounts } = await stage(t, (to) => {

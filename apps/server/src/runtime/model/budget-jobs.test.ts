@@ -2,9 +2,8 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { runTaskListOnce } from 'graphile-worker'
-import pg from 'pg'
 import { addBudget, assertSettled, moveClock, whenParked } from '../../../test/budgets.ts'
-import { queryRows } from '../../../test/database.ts'
+import { connectTo, queryRows } from '../../../test/database.ts'
 import { startServer } from '../../../test/server.ts'
 import { converse, createSession, post, scripted } from '../../../test/session.ts'
 import { follow } from '../../../test/stream.ts'
@@ -12,11 +11,8 @@ import { follow } from '../../../test/stream.ts'
 type Lose = (t: TestContext, databaseUrl: string, key: string) => Promise<void>
 
 /** Takes the job like a node that dies before it has looked at the budget. */
-const takeAndDie: Lose = async (t, connectionString, key) => {
-  const client = new pg.Client({ connectionString })
-  client.on('error', () => {})
-  await client.connect()
-  t.after(() => client.end())
+const takeAndDie: Lose = async (t, databaseUrl, key) => {
+  const client = await connectTo(t, databaseUrl)
   // No other worker can take the job until the commit.
   await client.query('begin')
   await client.query(

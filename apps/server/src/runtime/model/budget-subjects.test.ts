@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { createKey, registerPerson, startGuarded } from '../../../test/access.ts'
+import { createKey, expectStatus, registerPerson, startGuarded } from '../../../test/access.ts'
 import { addBudget, assertSettled, budgetState } from '../../../test/budgets.ts'
 import { openChannel } from '../../../test/channel.ts'
 import { createSchedule, schedules, starting } from '../../../test/schedules.ts'
@@ -33,6 +33,32 @@ test('a session counts for the key and the account that created it', async (t) =
   await say(person.call)
   assert.deepEqual([await used(ofKey), await used(ofOther), await used(ofPerson)], [15, 0, 30])
   for (const id of [ofKey, ofOther, ofPerson]) await assertSettled(server, id)
+})
+
+test('a fork counts for its caller, a retake for the creator of its source', async (t) => {
+  const server = await startGuarded(t)
+  const person = await registerPerson(server)
+  const [key, other] = [await createKey(server, person), await createKey(server, person)]
+  const addFor = (id: string) =>
+    addBudget(server, { orgId: person.orgId, subject: ['api_key', id], limit: 1_000_000 })
+  const [ofKey, ofOther] = [await addFor(key.id), await addFor(other.id)]
+  const mine = { url: server.url, call: key.call }
+  const { id } = await createSession(mine, { key: 'chat' })
+  const made = async (how: string, body: object) =>
+    expectStatus(await other.call('POST', `/v1/sessions/${id}/${how}`, body), 201)
+  const budgetsOf = async (sessionId: string) => {
+    const path = `/v1/sessions/${sessionId}/budgets`
+    const budgets: { id: string }[] = expectStatus(await person.call('GET', path), 200)
+    return budgets.map((budget) => budget.id)
+  }
+  assert.deepEqual(await budgetsOf(id), [ofKey])
+  assert.deepEqual(await budgetsOf((await made('fork', {})).id), [ofOther])
+  const message = expectStatus(await post(mine, id, costing), 201)
+  await eventually(async () => {
+    return (await key.call('GET', `/v1/sessions/${id}`)).body.status === 'idle'
+  })
+  const retake = await made('retake', { message_id: message.id })
+  assert.deepEqual(await budgetsOf(retake.session.id), [ofKey])
 })
 
 test('a session of a token or a schedule counts for the key and the account that made them', async (t) => {

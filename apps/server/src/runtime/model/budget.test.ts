@@ -10,6 +10,7 @@ import {
   whenParked,
 } from '../../../test/budgets.ts'
 import { queryRows } from '../../../test/database.ts'
+import { addVendorModel, startVendor } from '../../../test/remotes/vendor.ts'
 import { startServer } from '../../../test/server.ts'
 import {
   converse,
@@ -23,7 +24,6 @@ import {
   typesOf,
 } from '../../../test/session.ts'
 import { follow } from '../../../test/stream.ts'
-import { addVendorModel, startVendor } from '../../../test/vendor.ts'
 import { eventually } from '../../../test/waiting.ts'
 
 const usageOf = (input_tokens: number, output_tokens: number) => ({

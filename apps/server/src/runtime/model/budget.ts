@@ -16,7 +16,7 @@ import { type CountedCall, lastOf, type Turn } from '../journal/attempt.ts'
 import { contextOf } from '../journal/contexts.ts'
 import { FencedError } from '../journal/errors.ts'
 import { commit, draft, nowOf, parkBy } from '../journal/journal.ts'
-import { tokensOfText } from './compaction-plan.ts'
+import { tokensOf, tokensOfText } from './compaction-plan.ts'
 import type { ModelReply } from './reply.ts'
 
 /** The call is not worth its prompt with fewer tokens of output. */
@@ -33,12 +33,14 @@ type CallSize = {
   /** Estimated tokens of the prompt, and the most tokens of output. */
   inputTokens: number
   outputTokens: number
+  /** Tokens of the prompt as the vendor has counted them. */
+  inputMin?: number
 }
 
 /** Estimates the most that a model call uses. */
 export function estimateCall(turn: Turn, size: CallSize): CallEstimate {
   const { route, profile, execId, outputTokens } = size
-  const inputTokens = Math.ceil(size.inputTokens * inputMargin)
+  const inputTokens = Math.max(Math.ceil(size.inputTokens * inputMargin), size.inputMin ?? 0)
   const free = providers[route.provider_type].local ? { input: 0, perOutputToken: 0 } : undefined
   const prices = worstPrices(profile, inputTokens) ?? free
   return {
@@ -55,10 +57,35 @@ export function estimateCall(turn: Turn, size: CallSize): CallEstimate {
 
 /** Tokens of the drafts that the next call has in its prompt. */
 export const tokensOfDrafts = ({ drafts }: Turn): number =>
-  drafts.reduce((sum, { stored: { type, data } }) => {
-    const isSeen = type === 'tool.completed' || type === 'output.message.completed'
-    return isSeen ? sum + tokensOfText(data) : sum
+  drafts.reduce((sum, { logged, stored }) => {
+    if (logged.type === 'output.message.completed') return sum + tokensOf(logged.data.message)
+    return logged.type === 'tool.completed' ? sum + tokensOfText(stored.data) : sum
   }, 0)
+
+/**
+ * Returns the tokens that the vendor counted in the prompt of the turn's last call of this model,
+ * with the estimate of the messages since, and the thinking that is sent back with its reply; 0
+ * without one, and after a compaction.
+ */
+export function reportedTokens(turn: Turn, model: string): number {
+  const { events, drafts, conversation, forms } = turn
+  const logged = [...events, ...drafts.map((drafted) => drafted.logged)]
+  const at = logged.findLastIndex(
+    ({ type }) => type === 'llm.generation' || type === 'context.compacted',
+  )
+  const last = logged[at]
+  if (last?.type !== 'llm.generation' || last.data.metadata.model !== model) return 0
+  const { usage } = last.data.metadata
+  if (!usage) return 0
+  const added = conversation.entries.filter(({ sequence }) => sequence > last.sequence)
+  const sizes = added.map(({ message }) => tokensOf(message))
+  const since = sizes.reduce((sum, size) => sum + size, tokensOfDrafts(turn))
+  const replied = logged.slice(at).find((event) => event.type === 'output.message.completed')
+  const reply = replied?.data.message
+  const isReturned = reply?.thinking_signature || (reply && forms.has('returned_thinking'))
+  const thought = isReturned ? Math.max(0, usage.output_tokens - tokensOf(reply)) : 0
+  return usage.input_tokens + thought + since
+}
 
 /** Kinds of failure after which the vendor may have begun a reply. */
 const mayHaveBegun = new Set<FailureKind>(['timeout', 'broken_stream', 'bad_response', 'refused'])
@@ -75,14 +102,17 @@ export function noteSpent(turn: Turn, reply: ModelReply, failed: FailureKind | u
 /** Vendors charge for thinking that they do not send. It counts so for each second of silence. */
 const hiddenTokensPerSecond = 100
 
+/** A cancel, and failures of a vendor that may have thought until then. */
+const cutsThinking = new Set<FailureKind | undefined>([undefined, 'timeout', 'broken_stream'])
+
 /**
- * Counts the time before the first output of a cancelled call, which would cost only its prompt
- * otherwise, however often a caller cancels.
+ * Counts the time before the first output of a call that was cut off, which would cost only its
+ * prompt otherwise, however often a caller cancels or the server retries.
  */
 function hiddenTokens(profile: ModelProfile | undefined, { reply, failed }: EndedCall): number {
   const { thinking, finishReason, firstTokenMs, durationMs } = reply
-  const isCancelled = failed === undefined && finishReason === undefined
-  if (!profile?.reasoning || thinking !== '' || !isCancelled) return 0
+  const isCut = finishReason === undefined && cutsThinking.has(failed)
+  if (!profile?.reasoning || thinking !== '' || !isCut) return 0
   return Math.ceil(((firstTokenMs ?? durationMs) / 1000) * hiddenTokensPerSecond)
 }
 
@@ -180,7 +210,8 @@ export function draftRefusal(turn: Turn, refusal: BudgetRefusal): void {
   const { blockedBy } = turn.state
   const type = reason === 'paused' ? 'budget.paused' : 'budget.exhausted'
   if (blockedBy?.type === type && blockedBy.budgetId === budget.budget_id) return
-  draft(turn, type, contextOf(turn), { ...budget, message: refusalSentence(refusal) })
+  const final = isFinal(refusal) && { is_final: true }
+  draft(turn, type, contextOf(turn), { ...budget, ...final, message: refusalSentence(refusal) })
 }
 
 export function refusalSentence({ reason, contended, least, budget }: BudgetRefusal): string {

@@ -46,6 +46,8 @@ export type ModelCall = {
   /** Idle timeout and total timeout. */
   silenceMs: number
   timeoutMs: number
+  /** Called when the vendor has sent the first part of the reply. */
+  onBegun?: () => void
   /** Called with each delta of text, and of the arguments of a call. */
   onText?: (kind: LiveKind, text: string, call?: LiveCall) => void
 }
@@ -68,13 +70,20 @@ export async function callModel(model: LanguageModelV4, call: ModelCall): Promis
   try {
     const { stream } = await model.doStream({ ...call.options, abortSignal })
     const read = createReader(reply, call.onText, begun)
+    let hasBegun = false
     for await (const part of stream) {
       abortSignal.throwIfAborted()
       limits.heard()
+      // The SDK itself makes the start of the stream.
+      if (!hasBegun && part.type !== 'stream-start') {
+        hasBegun = true
+        call.onBegun?.()
+      }
       noteUnfinished(reply, part)
       read(part)
     }
     checkWhole(reply)
+    refuseCutCall(reply)
     return reply
   } catch (error) {
     const cause = abortSignal.aborted ? abortSignal.reason : unwrapped(error)
@@ -116,6 +125,14 @@ function checkWhole({ finishReason, text, toolCalls }: ModelReply): void {
   if (finishReason === 'content-filter' && text === '' && toolCalls.length === 0) {
     throw new KnownFailure('refused', 'The model ended without a reply: content-filter.')
   }
+}
+
+/** The last call of a reply that was cut off must not run without the arguments that it lacks. */
+function refuseCutCall({ finishReason, toolCalls }: ModelReply): void {
+  const last = toolCalls.at(-1)
+  const isCut = finishReason === 'length' || finishReason === 'content-filter'
+  if (!isCut || !last || Object.keys(last.arguments).length > 0) return
+  last.arguments = { [unreadableArguments]: '' }
 }
 
 /** Notes the text of parts that are not complete, or that are held back, by their ids. */

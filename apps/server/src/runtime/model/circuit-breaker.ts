@@ -2,8 +2,6 @@ const failuresMax = 5
 const windowMs = 60_000
 const openMs = 30_000
 const successesMin = 2
-/** Polling interval of callers that wait for the outcome of a trial, in ms. */
-const trialMs = 1_000
 const providersMax = 10_000
 
 type State = {
@@ -11,7 +9,7 @@ type State = {
   failures: number[]
   /** Undefined while the circuit is closed. */
   openedAt: number | undefined
-  /** A trial request is running. */
+  /** A trial request has no reply yet. */
   trial: boolean
   successes: number
 }
@@ -20,8 +18,8 @@ export type Breaker = ReturnType<typeof createBreaker>
 
 /**
  * Creates the circuit breaker of a node. Five failures of a provider within a minute open the
- * circuit for 30 s. Then one request at a time is tried, and two successes close it. Each node
- * detects failures by itself: nothing is stored or published.
+ * circuit for 30 s. Then one request at a time waits for the start of its reply, and two successes
+ * close the circuit. Each node detects failures by itself: nothing is stored or published.
  */
 export function createBreaker(now: () => number = () => performance.now()) {
   const providers = new Map<string, State>()
@@ -36,15 +34,24 @@ export function createBreaker(now: () => number = () => performance.now()) {
   }
 
   return {
-    /** Admits a request, or returns the ms to wait. Contract: admitted callers call `ended`. */
-    admit(provider: string): number | undefined {
+    /**
+     * Admits a request, or returns the ms until the next trial, or `trial` while one has no reply.
+     * Contract: admitted callers call `ended`.
+     */
+    admit(provider: string): number | 'trial' | undefined {
       const state = providers.get(provider)
       if (state?.openedAt === undefined) return undefined
       const waitMs = state.openedAt + openMs - now()
       if (waitMs > 0) return waitMs
-      if (state.trial) return trialMs
+      if (state.trial) return 'trial'
       state.trial = true
       return undefined
+    },
+
+    /** Admits the next trial: the reply of one has begun. */
+    answered(provider: string): void {
+      const state = providers.get(provider)
+      if (state) state.trial = false
     },
 
     /** Records the outcome of a request; undefined when this node aborted it. */

@@ -3,6 +3,13 @@ import test, { type TestContext } from 'node:test'
 import type { Event } from '@outlast/contract'
 import { Type } from 'typebox'
 import { addBudget, budgetState } from '../../../test/budgets.ts'
+import {
+  addVendorModel,
+  startVendor,
+  type VendorAnswer,
+  type VendorMessage,
+  type VendorRequest,
+} from '../../../test/remotes/vendor.ts'
 import { type Call, startServer } from '../../../test/server.ts'
 import {
   converse,
@@ -14,13 +21,6 @@ import {
   replyOf,
   typesOf,
 } from '../../../test/session.ts'
-import {
-  addVendorModel,
-  startVendor,
-  type VendorAnswer,
-  type VendorMessage,
-  type VendorRequest,
-} from '../../../test/vendor.ts'
 import { eventually } from '../../../test/waiting.ts'
 import { defineCapability, defineTool } from '../../capabilities/capability.ts'
 

@@ -12,6 +12,7 @@ import { callModel, ModelCallError } from './call.ts'
 import { type CompactionPlan, planFor, tokensOf, tokensOfText } from './compaction-plan.ts'
 import { promptTools } from './prompt.ts'
 import { emptyReply, type ModelReply } from './reply.ts'
+import { sendInForm } from './request-forms.ts'
 import { type CallResult, callWithRetry, noteUsage, takeUnlogged } from './retry.ts'
 import { summaryPrompt } from './summary-prompt.ts'
 
@@ -129,13 +130,20 @@ function summarize(turn: Turn, fitting: Fitting, plan: Summarizing) {
     await mayBegin(turn)
   }
   const request = async () => {
-    const reply = await callModel(model, {
-      options: optionsFor(turn, route, { prompt, outputTokens: turn.granted ?? outputTokens }),
-      signal: turn.signal,
-      secret,
-      silenceMs: config.MODEL_TIMEOUT_MS,
-      timeoutMs: callTimeMs(turn),
-    })
+    const size = { prompt, outputTokens: turn.granted ?? outputTokens }
+    const reply = await sendInForm(
+      turn,
+      () => ({ options: optionsFor(turn, route, size) }),
+      ({ options }) =>
+        callModel(model, {
+          options,
+          signal: turn.signal,
+          secret,
+          silenceMs: config.MODEL_TIMEOUT_MS,
+          timeoutMs: callTimeMs(turn),
+          onBegun: () => turn.node.breaker.answered(route.provider_id),
+        }),
+    )
     const problem = summaryProblem(reply, plan)
     if (problem === undefined) return reply
     throw new ModelCallError(new KnownFailure('bad_response', problem), reply)
@@ -156,13 +164,13 @@ function outputTokensOf({ tokensMax }: Summarizing, profile: ModelProfile | unde
 }
 
 function optionsFor(
-  { run: { sessionId } }: Turn,
+  { run: { sessionId }, forms }: Turn,
   { provider_type, model_id: modelId }: ModelRoute,
   { prompt, outputTokens }: { prompt: ModelCallOptions['prompt']; outputTokens: number },
 ): ModelCallOptions {
   const { tune = (options: ModelCallOptions) => options } = providers[provider_type]
   const providerOptions = { llmsim: { purpose: 'summary' } }
-  const about = { sessionId, modelId, outputTokensMax: outputTokens, isOnce: true }
+  const about = { sessionId, modelId, outputTokensMax: outputTokens, isOnce: true, forms }
   return tune({ prompt, maxOutputTokens: outputTokens, providerOptions }, about)
 }
 

@@ -19,7 +19,10 @@ test('maps an effort to one that the model supports', () => {
   assert.equal(effortFor(low, 'medium'), 'medium')
   assert.equal(effortFor(low, 'minimal'), 'low')
   assert.equal(effortFor(low, 'max'), 'high')
+  assert.equal(effortFor(low, 'none'), 'low')
   assert.equal(effortFor(profile(true, ['none', 'low', 'xhigh']), 'max'), 'xhigh')
+  assert.equal(effortFor(profile(true, ['none', 'low', 'xhigh']), 'none'), 'none')
+  assert.equal(effortFor(profile(true, ['none', 'low', 'xhigh']), 'minimal'), 'low')
   assert.equal(effortFor(profile(true, []), 'xhigh'), 'xhigh')
   assert.equal(effortFor(undefined, 'high'), 'high')
 })
@@ -28,5 +31,6 @@ test('sends no effort to a model without thinking, and no unknown effort', () =>
   assert.equal(effortFor(profile(false, []), 'high'), undefined)
   for (const word of [undefined, null, '', 'none', 'a lot']) {
     assert.equal(effortFor(undefined, word), undefined)
+    assert.equal(effortFor(profile(true, []), word), undefined)
   }
 })

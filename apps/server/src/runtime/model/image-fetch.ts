@@ -30,10 +30,14 @@ export type ImageRequest = {
   fetch: typeof fetch
   /** Remaining room in base64 characters. */
   lengthMax: number
+  /** Aborts at the time limit of all images, and with the turn. */
   signal: AbortSignal
 }
 
-/** Gets an image once per turn. A failure that throws is not kept. */
+/**
+ * Gets an image once per turn. A failure that throws is not kept, nor is an image for which a
+ * request had no time or no fetch left: the next call tries again.
+ */
 export function fetchOnce(
   turn: Turn,
   name: string,
@@ -43,7 +47,8 @@ export function fetchOnce(
   known.set(turn, images)
   const image = images.get(name) ?? get()
   images.set(name, image)
-  image.catch(() => images.delete(name))
+  const drop = () => images.delete(name)
+  image.then((got) => (got === tooLate || got === noFetch) && drop(), drop)
   return image
 }
 
@@ -67,15 +72,19 @@ export async function fetchImage(
     return mediaType ? keep(turn, { base64: bytes.toString('base64'), mediaType }) : unreadable
   } catch (error) {
     logOf(turn).debug('could not fetch an image', { error })
+    if (signal.aborted) return tooLate
     const isBudget = (error as { code?: string }).code === fetchBudgetCode
-    return isBudget ? noRoom : 'its URL cannot be reached'
+    return isBudget ? noFetch : 'its URL cannot be reached'
   }
 }
 
 export const noRoom = 'too many bytes are being fetched; try again later'
 
+const noFetch = 'too much else is being fetched; try again later'
+const tooLate = 'the images of the request took too long to fetch'
+
 const keep = (turn: Turn, image: ImageBytes): FetchedImage =>
-  turn.budget.account.take(image.base64.length) ? image : noRoom
+  turn.fetchBudget.account.take(image.base64.length) ? image : noRoom
 
 /** Reads a body; undefined when it exceeds `max` bytes. */
 async function readBytes(response: Response, max: number): Promise<Buffer | undefined> {

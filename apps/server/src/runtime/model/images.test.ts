@@ -2,12 +2,16 @@ import assert from 'node:assert/strict'
 import type { ServerResponse } from 'node:http'
 import { type TestContext, test } from 'node:test'
 import { pngOf, pngOfBytes } from '../../../test/pictures.ts'
+import { startFetching, takeAllFetches } from '../../../test/remotes/fetching.ts'
+import { type Page, page, startSite } from '../../../test/remotes/site.ts'
+import { addVendorModel, startVendor } from '../../../test/remotes/vendor.ts'
 import { rarely, schedules, sending } from '../../../test/schedules.ts'
 import { startServer } from '../../../test/server.ts'
 import { createSession, eventsOf, typesOf } from '../../../test/session.ts'
-import { page, startSite } from '../../../test/site.ts'
 import { follow } from '../../../test/stream.ts'
-import { addVendorModel, startVendor } from '../../../test/vendor.ts'
+import { eventually } from '../../../test/waiting.ts'
+
+type Server = Awaited<ReturnType<typeof startServer>>
 
 const mebibyte = 1024 * 1024
 
@@ -36,10 +40,9 @@ async function startImages(t: TestContext, sizeBytes: number) {
 }
 
 /** Starts a session on a Chat Completions provider, whose vendor fetches no URLs. */
-async function start(t: TestContext, failing = 0) {
-  const server = await startServer(t, {
-    env: { PRIVATE_HOSTS_ALLOWED: 'image=127.0.0.1,provider=127.0.0.1' },
-  })
+async function start(t: TestContext, failing = 0, given?: Server) {
+  const env = { PRIVATE_HOSTS_ALLOWED: 'image=127.0.0.1,provider=127.0.0.1' }
+  const server = given ?? (await startServer(t, { env }))
   const vendor = await startVendor(t, ({ number }) =>
     number <= failing ? { status: 500 } : { text: 'seen' },
   )
@@ -150,6 +153,46 @@ test('fetches an image once for all attempts at a model call', async (t) => {
   assert.equal(vendor.requests.length, 3)
   for (const request of vendor.requests) assert.equal(imagesIn(partsOf(request)).length, 2)
   assert.equal(host.seen.requests, 1)
+})
+
+test('images that a model call had no time to fetch are fetched for the next one', async (t) => {
+  const { say, vendor } = await start(t, 1)
+  const limit = AbortSignal.timeout
+  // The limits of one image and of all, 15 s and 60 s, as 0.5 s and 2 s in the first call.
+  t.mock.method(AbortSignal, 'timeout', (ms: number) =>
+    limit(ms < 15_000 || vendor.requests.length > 0 ? ms : ms / 30),
+  )
+  const hanging: Page = (_, response) => {
+    if (vendor.requests.length > 0) page(pngOf(1, 1), { 'content-type': 'image/png' })(_, response)
+  }
+  const names = Array.from({ length: 20 }, (_, at) => `/${at}.png`)
+  const site = await startSite(t, Object.fromEntries(names.map((name) => [name, hanging])))
+  await say(...names.map((name) => ({ type: 'image', url: site.url + name })))
+  const [first, second] = vendor.requests.map(partsOf)
+  const tooLate = (parts: Part[]) =>
+    parts.filter(({ text }) => text?.includes('the images of the request took too long to fetch'))
+  assert.match(first!.at(-1)!.text!, /its URL cannot be reached/)
+  assert.ok(tooLate(first!).length >= 4, `${tooLate(first!).length} of them`)
+  assert.equal(imagesIn(second!).length, tooLate(first!).length)
+  assert.equal(tooLate(second!).length, 0)
+})
+
+test('an image for which no fetch was free is fetched for the next attempt', async (t) => {
+  const server = await startFetching(t)
+  const picture = page(pngOf(1, 1), { 'content-type': 'image/png' })
+  const site = await startSite(t, { '/a.png': picture })
+  const { release } = await takeAllFetches(t, server)
+  const { say, vendor } = await start(t, 1, server)
+  const limit = AbortSignal.timeout
+  // The limit of one image, 15 s, as 0.5 s in the first attempt.
+  t.mock.method(AbortSignal, 'timeout', (ms: number) =>
+    limit(ms === 15_000 && vendor.requests.length === 0 ? 500 : ms),
+  )
+  const said = say({ type: 'image', url: `${site.url}/a.png` })
+  const first = await eventually(async () => vendor.requests[0])
+  await Promise.all([release(), said])
+  assert.match(partsOf(first).at(-1)!.text!, /too much else is being fetched/)
+  assert.equal(imagesIn(partsOf(vendor.requests.at(-1))).length, 1)
 })
 
 test('sends the type that the bytes of an image have, and text for what is no image', async (t) => {

@@ -133,10 +133,11 @@ async function choose(
     imageSides,
   }: ImageLimits & { images: readonly ImageData[] },
 ) {
-  const isSupported = fetching.has(turn) ? () => false : await supportOf(model)
-  const { node, run, signal: ended, budget } = turn
+  const fetches = turn.forms.has('fetched_images')
+  const isSupported = fetches ? () => false : await supportOf(model)
+  const { node, run, signal: ended, fetchBudget } = turn
   const caller = { orgId: run.orgId, purpose: 'image' as const }
-  const scope = budget.scope(node.outbound.reach(caller))
+  const scope = fetchBudget.scope(node.outbound.reach(caller))
   const signal = AbortSignal.any([ended, AbortSignal.timeout(allMs)])
   const newest = images.toReversed()
   const stored = await findStored(turn, newest.slice(0, imagesMax).flatMap(idsOf))
@@ -179,20 +180,6 @@ async function choose(
   }
   if (imageSides) dropLarge(shown, newest, imageSides)
   return shown
-}
-
-/** Turns whose model could not fetch an image. */
-const fetching = new WeakSet<Turn>()
-
-/**
- * True if the failed call had addresses of images: an expired one would fail each later turn. The
- * server fetches all images of the turn from now on.
- */
-export function fetchesInstead(turn: Turn, prompt: Prompt): boolean {
-  const hasAddress = prompt.flatMap(imagesOf).some(({ type }) => type === 'url')
-  if (!hasAddress || fetching.has(turn)) return false
-  fetching.add(turn)
-  return true
 }
 
 const tooWide = 'one of its sides is longer than the provider of the model accepts'
@@ -263,6 +250,9 @@ function imagesOf(message: PromptMessage): ImageData[] {
   const pieces = message.content.flatMap((part) => (hasContent(part) ? part.output.value : []))
   return pieces.flatMap((piece) => (piece.type === 'file' ? [piece.data] : []))
 }
+
+export const hasAddress = (message: PromptMessage): boolean =>
+  imagesOf(message).some(({ type }) => type === 'url')
 
 function withShown(message: PromptMessage, shown: Shown): PromptMessage {
   if (imagesOf(message).length === 0) return message

@@ -26,8 +26,9 @@ export function withOutput(
     responseFormat: { type: 'json', schema: output.schema, name: 'answer' },
   }
   const hasTools = agent.tools.size > 0
-  const { takesSchema = () => true } = providers[type]
-  if (takesSchema({ profile, hasTools })) return { options: wanted }
+  const { takesSchema = () => true, schemaTool = '' } = providers[type]
+  const isTaken = agent.tools.has(schemaTool)
+  if (!isTaken && takesSchema({ profile, hasTools })) return { options: wanted }
   if (profile && !profile.tool_call) return { options: withSchemaText(options, output.body) }
   const answerTool = unusedName(agent.tools)
   return { options: withAnswerTool(wanted, answerTool), answerTool }

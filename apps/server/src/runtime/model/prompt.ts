@@ -49,7 +49,8 @@ export function promptTools({ tools }: RuntimeAgent): NonNullable<ModelCallOptio
  * Builds the prompt of a conversation. Each system text is a message, so that a vendor can cache
  * the first one.
  * Contract: every call is followed by its result. A call without one gets a placeholder, since
- * vendors refuse it otherwise. Signed parts are replayed unchanged.
+ * vendors refuse it otherwise. Signed parts are replayed unchanged. Other thinking is only in
+ * prompts for Chat Completions, which send it to servers that require it.
  */
 export function promptOf(
   system: readonly string[],
@@ -163,8 +164,12 @@ function agentMessages(message: EventMessage, signer: Signer, results: readonly 
 
 function assistantContent(message: EventMessage, calls: CallPart[], signer: Signer) {
   const text = message.content.find((part) => part.type === 'text')?.text ?? ''
-  const said = { text, thinking: message.thinking ?? '', calls }
+  // Servers that require thinking require some with each call.
+  const thinking = message.thinking ?? (calls.length > 0 ? ' ' : '')
+  const said = { text, thinking, calls }
+  const isReturned = signer.provider_type === 'openai_completions'
   const unsigned: ReplyPart[] = [
+    ...(isReturned ? [{ type: 'reasoning' as const, length: thinking.length }] : []),
     { type: 'text', length: text.length },
     ...calls.map(() => ({ type: 'call' as const, length: 0 })),
   ]

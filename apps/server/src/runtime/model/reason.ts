@@ -26,16 +26,18 @@ import {
   failureKindOf,
   isFinal,
   refusalSentence,
+  reportedTokens,
   tokensOfDrafts,
 } from './budget.ts'
 import { callModel, ModelCallError } from './call.ts'
 import { type Fitting, fit, tokensIn } from './compact.ts'
 import { type Effort, effortFor } from './effort.ts'
-import { fetchesInstead, promptWithImages } from './images.ts'
+import { promptWithImages } from './images.ts'
 import { type OutputOptions, withOutput } from './output-format.ts'
 import { controlsOf, promptOf, promptTools } from './prompt.ts'
 import { type ModelCallOutcome, type ModelRequest, recordResult } from './record.ts'
 import { agentMessage, emptyReply, type ModelReply, withOneCall } from './reply.ts'
+import { sendInForm } from './request-forms.ts'
 import { type Attempt, type CallResult, callWithRetry } from './retry.ts'
 
 export type ReasonAction = Extract<TurnAction, { kind: 'reason' }>
@@ -64,6 +66,8 @@ export async function reason(turn: Turn, action: ReasonAction): Promise<void> {
 async function prepare(turn: Turn, { open: known }: ReasonAction): Promise<ModelCallPlan> {
   const controls = controlsOf(turn)
   const route = await routeOf(turn, controls.model_id)
+  if (route?.id !== turn.modelOfForms) turn.forms.clear()
+  turn.modelOfForms = route?.id
   const profile = route && profileOf(route.provider_type, route.model_id)
   const metadata = {
     model: route?.model_id ?? 'none',
@@ -234,8 +238,10 @@ function attemptsOf(
 function estimateOf(turn: Turn, plan: ModelCallPlan, route: ModelRoute) {
   const { profile, open } = plan
   const inputTokens = tokensIn(turn) + tokensOfDrafts(turn)
+  const inputMin = reportedTokens(turn, route.model_id)
   const outputTokens = outputTokensOf(turn, plan)
-  return estimateCall(turn, { route, profile, execId: open.execId, inputTokens, outputTokens })
+  const size = { route, profile, execId: open.execId, inputTokens, inputMin, outputTokens }
+  return estimateCall(turn, size)
 }
 
 /** The most tokens of output that a call asks for. */
@@ -266,40 +272,27 @@ function draftRequest(
   { context, messageId, metadata, effort }: ModelCallPlan,
   attempt: number,
 ) {
-  const data = {
-    turn_id: turn.run.turnId,
-    model: metadata.model,
+  const about = { turn_id: turn.run.turnId, model: metadata.model }
+  draft(turn, 'output.message.started', context, {
+    ...about,
     message_id: messageId,
     ...(attempt > 1 && { attempt }),
-  }
-  draft(turn, 'output.message.started', context, data)
-  if (effort) {
-    draft(turn, 'reason.thinking.started', context, { turn_id: turn.run.turnId, model: data.model })
-  }
+    ...(turn.output && { expects_json: true }),
+  })
+  if (effort && effort !== 'none') draft(turn, 'reason.thinking.started', context, about)
 }
 
-/** Sends the request, a second time if the model could not fetch its images. */
-async function stream(
-  turn: Turn,
-  plan: ModelCallPlan,
-  vendor: RoutedModel & { attempt: number },
-): Promise<ModelReply> {
-  const asked = await optionsFor(turn, plan, vendor)
-  try {
-    return await sendPrompt(turn, plan, { ...vendor, ...asked })
-  } catch (error) {
-    if (!isUnknownRefusal(error) || !fetchesInstead(turn, asked.options.prompt)) throw error
-    return sendPrompt(turn, plan, { ...vendor, ...(await optionsFor(turn, plan, vendor)) })
-  }
-}
-
-const isUnknownRefusal = (error: unknown) =>
-  error instanceof ModelCallError && error.failure.kind === 'unknown' && !error.failure.passing
+const stream = (turn: Turn, plan: ModelCallPlan, vendor: RoutedModel & { attempt: number }) =>
+  sendInForm(
+    turn,
+    () => optionsFor(turn, plan, vendor),
+    (asked) => sendPrompt(turn, plan, { ...vendor, ...asked }),
+  )
 
 async function sendPrompt(
   turn: Turn,
   plan: ModelCallPlan,
-  { model, secret, options, answerTool }: RoutedModel & OutputOptions,
+  { route, model, secret, options, answerTool }: RoutedModel & OutputOptions,
 ): Promise<ModelReply> {
   const { node, lease, run, signal } = turn
   // `reason.thinking.started` may follow it.
@@ -312,6 +305,7 @@ async function sendPrompt(
       secret,
       silenceMs: node.config.MODEL_TIMEOUT_MS,
       timeoutMs: callTimeMs(turn),
+      onBegun: () => node.breaker.answered(route.provider_id),
       onText(kind, text, call) {
         turn.live ??= openLive(node.bus, run.sessionId, about, { held: lease.held, signal })
         turn.live.write(kind, text, call)
@@ -352,7 +346,8 @@ async function optionsFor(
   // Vendors refuse the option in a call without tools.
   const oneCall = turn.limits.oneCall && agent.tools.size > 0
   const { sessionId } = run
-  const about = { sessionId, modelId: route.model_id, outputTokensMax: most, oneCall }
+  const { forms } = turn
+  const about = { sessionId, modelId: route.model_id, outputTokensMax: most, oneCall, forms }
   return { ...asked, options: tune(asked.options, about) }
 }
 

@@ -63,11 +63,14 @@ export function recordResult(turn: Turn, asked: ModelRequest, outcome: ModelCall
   const signature = failed || !route ? undefined : signatureOf(reply, route)
   const about = { id: messageId, model: metadata.model, effort, signature, now: nowOf(turn) }
   const message = agentMessage(said, about)
+  const reason = failed ? undefined : finishReason(reply)
+  const isCut = reason === 'length' || reason === 'content_filter'
   const errors = failed || toolCalls.length > 0 ? undefined : outputErrors(turn, message)
   draft(turn, 'output.message.completed', context, {
     message,
     metadata,
     ...(usage && { usage }),
+    ...(isCut && { finish_reason: reason }),
     ...(errors && { output_errors: errors }),
   })
   draft(turn, 'reason.completed', stepContext(contextOf(turn), asked.open), {
@@ -113,16 +116,16 @@ function generationMetadata(
     finish_reasons: [failed ? 'error' : finishReason(reply)],
     ...(responseId && { response_id: responseId }),
     ...(failed && { error: failed.detail, error_code: failed.failure.code }),
-    ...((attempts > 1 || dropped) && { retry }),
+    ...((attempts > 1 || waitedMs > 0 || dropped) && { retry }),
     ...(compaction && { compaction }),
     ...(omittedImages.length > 0 && { omitted_images: omittedImages }),
   }
 }
 
 function finishReason({ toolCalls, finishReason }: ModelReply): string {
+  if (finishReason === 'length') return 'length'
   if (toolCalls.length > 0) return 'tool_calls'
-  if (finishReason === 'content-filter') return 'content_filter'
-  return finishReason === 'length' ? 'length' : 'stop'
+  return finishReason === 'content-filter' ? 'content_filter' : 'stop'
 }
 
 /** Replaces call ids that the session already has: ids are unique in a session. */

@@ -3,7 +3,7 @@ import type { ServerResponse } from 'node:http'
 import { Readable } from 'node:stream'
 import { type TestContext, test } from 'node:test'
 import { setImmediate } from 'node:timers/promises'
-import { addProvider, startAnyVendor } from '../../../test/any-vendor.ts'
+import { addProvider, startAnyVendor } from '../../../test/remotes/any-vendor.ts'
 import { startServer } from '../../../test/server.ts'
 import { converse, createSession, dataOf, replyOf, scripted } from '../../../test/session.ts'
 

@@ -1,12 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { withCost } from '../../providers/cost.ts'
-import { type Failure, failureOf, KnownFailure } from '../../providers/failure.ts'
+import { type Failure, failureKinds, failureOf, KnownFailure } from '../../providers/failure.ts'
 import { providers } from '../../providers/index.ts'
 import type { ModelRoute } from '../../store/models/models.ts'
 import { notePause } from '../../store/sessions/pauses.ts'
 import type { Turn } from '../journal/attempt.ts'
 import { FencedError } from '../journal/errors.ts'
-import { timeLeft } from '../journal/journal.ts'
+import { mayBegin, timeLeft } from '../journal/journal.ts'
 import { countUsage, logOf } from '../journal/metrics.ts'
 import { addUsage } from '../log/usage.ts'
 import { noteSpent } from './budget.ts'
@@ -18,6 +18,7 @@ export type CallResult = {
   reply: ModelReply
   failed: FailedCall | undefined
   attempts: number
+  /** Time before and between the attempts. */
   waitedMs: number
   /** Error codes of the attempts before the last one. */
   codes: string[]
@@ -31,9 +32,12 @@ const firstPauseMs = 500
 /** Kinds of failure that count for the circuit breaker. */
 const countsAgainstProvider = new Set<string>(['overloaded', 'network', 'timeout', 'broken_stream'])
 
-/** Classifies a failure for the circuit breaker. A garbled reply counts for neither side. */
-function shownBy({ kind }: Failure): 'works' | 'fails' | undefined {
-  if (kind === 'bad_response') return undefined
+/**
+ * Classifies a failure for the circuit breaker. A garbled reply counts for neither side, nor does
+ * the time limit of a whole reply: the provider may be sending, or the turn had little time left.
+ */
+function shownBy({ kind, passing }: Failure): 'works' | 'fails' | undefined {
+  if (kind === 'bad_response' || (kind === 'timeout' && !passing)) return undefined
   return countsAgainstProvider.has(kind) ? 'fails' : 'works'
 }
 
@@ -57,7 +61,8 @@ export async function callWithRetry(
   let waitedMs = 0
   for (let attempts = 1; ; attempts += 1) {
     await begin(attempts)
-    const { reply, failed } = await callOnce(turn, route, () => request(attempts))
+    const { reply, failed, trialMs } = await callOnce(turn, route, () => request(attempts))
+    waitedMs += trialMs
     noteSpent(turn, reply, failed?.failure.kind)
     const answer = { reply, failed, attempts, waitedMs, codes }
     if (!failed) return answer
@@ -67,13 +72,18 @@ export async function callWithRetry(
     codes.push(failed.failure.code)
     noteUsage(turn, route, reply)
     waitedMs += pauseMs
-    notePause(turn.node.db, turn.run.turnId, { code: failed.failure.code, ms: pauseMs }).catch(
-      (error) => logOf(turn).debug('could not store the reason of a pause', { error }),
-    )
+    explainPause(turn, { code: failed.failure.code, ms: pauseMs })
     await sleep(pauseMs, undefined, { signal: turn.signal }).catch(() => {
       throw new FencedError()
     })
   }
+}
+
+/** Stores the reason of a pause without waiting for it. */
+function explainPause(turn: Turn, pause: { code: string; ms: number }): void {
+  notePause(turn.node.db, turn.run.turnId, pause).catch((error) =>
+    logOf(turn).debug('could not store the reason of a pause', { error }),
+  )
 }
 
 /**
@@ -103,21 +113,22 @@ export function takeUnlogged(turn: Turn) {
 
 type Once = Pick<CallResult, 'reply' | 'failed'>
 
+/** `trialMs`: the wait before the call. */
 async function callOnce(
   turn: Turn,
   route: ModelRoute,
   call: () => Promise<ModelReply>,
-): Promise<Once> {
+): Promise<Once & { trialMs: number }> {
   const { breaker } = turn.node
   // A model in this process needs no circuit breaker.
   const provider = providers[route.provider_type].local ? undefined : route.provider_id
-  const waitMs = provider && breaker.admit(provider)
-  if (waitMs) return blockedByBreaker(waitMs)
+  const { waitMs, trialMs } = provider ? await waitForTrial(turn, provider) : admitted
+  if (waitMs) return { ...blockedByBreaker(waitMs), trialMs }
   let shown: 'works' | 'fails' | undefined
   try {
     const reply = await call()
     shown = 'works'
-    return { reply, failed: undefined }
+    return { reply, failed: undefined, trialMs }
   } catch (error) {
     if (!(error instanceof ModelCallError)) throw error
     const { failure, message: detail, partial: reply } = error
@@ -126,9 +137,37 @@ async function callOnce(
       throw new FencedError()
     }
     shown = shownBy(failure)
-    return { reply, failed: { failure, detail } }
+    return { reply, failed: { failure, detail }, trialMs }
   } finally {
     if (provider) breaker.ended(provider, shown)
+  }
+}
+
+/** `waitMs`: ms to wait of a provider that is refused. `trialMs`: the wait for a trial. */
+type Admission = { waitMs: number | undefined; trialMs: number }
+
+const admitted: Admission = { waitMs: undefined, trialMs: 0 }
+
+const trialPollMs = 1_000
+
+/** Polls the circuit breaker while another call is its trial. The wait is not an attempt. */
+async function waitForTrial(turn: Turn, provider: string): Promise<Admission> {
+  const { breaker, config } = turn.node
+  const { code } = failureKinds.overloaded
+  const begun = performance.now()
+  const longestMs = Math.min(config.MODEL_WAIT_MAX_MS, timeLeft(turn))
+  for (let polls = 0; ; polls += 1) {
+    const refused = breaker.admit(provider)
+    const trialMs = polls && Math.round(performance.now() - begun)
+    if (refused !== 'trial' || trialMs >= longestMs) {
+      if (polls > 0) explainPause(turn, { code, ms: 0 })
+      return { waitMs: refused === 'trial' ? trialPollMs : refused, trialMs }
+    }
+    if (polls === 0) explainPause(turn, { code, ms: longestMs })
+    await sleep(trialPollMs, undefined, { signal: turn.signal }).catch(() => {
+      noteSpent(turn, emptyReply(), 'overloaded')
+    })
+    await mayBegin(turn)
   }
 }
 

@@ -41,7 +41,7 @@ export const readStored = (turn: Turn, image: StoredImage): Promise<FetchedImage
   fetchOnce(turn, image.id, () => read(turn, image))
 
 async function read(turn: Turn, { hash, type, sizeBytes }: StoredImage): Promise<FetchedImage> {
-  const { account } = turn.budget
+  const { account } = turn.fetchBudget
   const length = base64LengthOf(sizeBytes)
   if (!(await takeRoom(turn, length))) return noRoom
   try {
@@ -60,9 +60,9 @@ async function read(turn: Turn, { hash, type, sizeBytes }: StoredImage): Promise
   }
 }
 
-async function takeRoom({ budget, signal }: Turn, length: number): Promise<boolean> {
+async function takeRoom({ fetchBudget, signal }: Turn, length: number): Promise<boolean> {
   const deadline = performance.now() + roomWaitMs
-  while (!budget.account.take(length)) {
+  while (!fetchBudget.account.take(length)) {
     if (performance.now() > deadline || signal.aborted) return false
     await sleep(roomPauseMs, undefined, { signal }).catch(() => {})
   }

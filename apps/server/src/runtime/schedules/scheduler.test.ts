@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
-import pg from 'pg'
-import { queryRows, runSql } from '../../../test/database.ts'
+import { connectTo, queryRows, runSql } from '../../../test/database.ts'
 import { beforeAll } from '../../../test/hooks.ts'
 import {
   createSchedule,
@@ -198,10 +197,7 @@ async function startWaiting(t: TestContext) {
 test('a locked session does not delay other due schedules', async (t) => {
   const server = await startWaiting(t)
   const [held, free] = [await createSession(server), await createSession(server)]
-  const client = new pg.Client({ connectionString: server.databaseUrl })
-  client.on('error', () => {})
-  await client.connect()
-  t.after(() => client.end())
+  const client = await connectTo(t, server.databaseUrl)
   await client.query('begin')
   await client.query('select from sessions where id = $1 for update', [held.id])
   const [waiting, other] = await Promise.all(
@@ -262,10 +258,7 @@ async function lockSession(
   server: { call: Call; url: string; databaseUrl: string },
 ) {
   const { id } = await createSession(server)
-  const client = new pg.Client({ connectionString: server.databaseUrl })
-  client.on('error', () => {})
-  await client.connect()
-  t.after(() => client.end())
+  const client = await connectTo(t, server.databaseUrl)
   await client.query('begin')
   await client.query('select from sessions where id = $1 for update', [id])
   const { rows } = await client.query<{ pid: number }>('select pg_backend_pid() as pid')

@@ -267,7 +267,7 @@ async function runOne(
   const outputMax = node.config.TOOL_OUTPUT_KB * 1024
   const access = turn.limits.networkAccess
   const caller = { orgId: turn.run.orgId, purpose: 'web_fetch' as const, access }
-  const { fetch, end } = turn.budget.scope(node.outbound.reach(caller))
+  const { fetch, end } = turn.fetchBudget.scope(node.outbound.reach(caller))
   const asking = createAsking(pending, turn.signal)
   const { ask, signal } = asking
   const given = { target, fetch, progress: progress.tell, ask }

@@ -201,10 +201,14 @@ export function withEdit({ call, editedBy }: OpenCall, outcome: ToolOutcome): To
   return { ...outcome, result: [...outcome.result, { type: 'text', text }] }
 }
 
+/** The outcome of a call that had not begun when its turn was cancelled. */
+export const unbegunOutcome = (call: ToolCall) =>
+  notRun(call, 'cancelled', 'The turn was cancelled.')
+
 /** The outcome of a call whose turn was cancelled. The log has all its changes to files. */
 export function cancelledOutcome(open: OpenCall): ToolOutcome {
   const { call, hasChangedFiles } = open
   const mayHaveActed = open.stage === 'started' && !mayRepeatCall(open.replay, hasChangedFiles)
-  const error = mayHaveActed ? interruptionOf(hasChangedFiles) : 'The turn was cancelled.'
-  return notRun(call, 'cancelled', error)
+  if (!mayHaveActed) return unbegunOutcome(call)
+  return notRun(call, 'cancelled', interruptionOf(hasChangedFiles))
 }

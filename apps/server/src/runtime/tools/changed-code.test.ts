@@ -3,7 +3,12 @@ import test, { type TestContext } from 'node:test'
 import type { Event } from '@outlast/contract'
 import { Type } from 'typebox'
 import { createTestDatabase } from '../../../test/database.ts'
-import { ownTools, testCapability, testTool, withCallHook } from '../../../test/own-code.ts'
+import {
+  ownTools,
+  testCapability,
+  testTool,
+  withCallHook,
+} from '../../../test/processes/own-code.ts'
 import { startServer } from '../../../test/server.ts'
 import {
   createAgent,

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import type { ServerResponse } from 'node:http'
 import { type TestContext, test } from 'node:test'
-import { fetchInTurn, startFetching } from '../../../test/fetching.ts'
-import { startSite } from '../../../test/site.ts'
+import { fetchInTurn, startFetching, takeAllFetches } from '../../../test/remotes/fetching.ts'
+import { page, startSite } from '../../../test/remotes/site.ts'
 import { createFetchBudgets } from '../../providers/fetch-budget.ts'
 
 const mebibyte = 1024 * 1024
@@ -55,6 +55,17 @@ test('a turn holds at most 64 MiB of fetched bytes, and a fetch without room fai
   const errors = outcomes.flatMap(({ error }) => error ?? [])
   assert.equal(errors.length, 4)
   for (const error of errors) assert.match(error, /^Too many bytes are being fetched at once/)
+})
+
+test('a fetch that gets no slot in time states this, not that the site is silent', async (t) => {
+  const server = await startFetching(t)
+  const site = await startSite(t, { '/': page('ok', plain) })
+  const { release } = await takeAllFetches(t, server)
+  const given = { server, config: { timeout_ms: 1_000 } }
+  const [waiting] = await fetchInTurn(t, given, { url: site.url })
+  const outcomes = await release()
+  assert.equal(waiting!.error, 'Too many fetches are waiting. Try again later.')
+  assert.deepEqual(new Set(outcomes.map(({ result }) => result?.content)), new Set(['ok']))
 })
 
 test('a response can be cloned, read as a form, and reports whether it was read', async () => {

@@ -2,8 +2,13 @@ import assert from 'node:assert/strict'
 import test, { type TestContext } from 'node:test'
 import type { Event } from '@outlast/contract'
 import { Type } from 'typebox'
-import { addListedServer, sessionWithMcp, startMcp } from '../../../test/mcp.ts'
-import { ownTools, testCapability, testTool, withCallHook } from '../../../test/own-code.ts'
+import {
+  ownTools,
+  testCapability,
+  testTool,
+  withCallHook,
+} from '../../../test/processes/own-code.ts'
+import { addListedServer, sessionWithMcp, startMcp } from '../../../test/remotes/mcp.ts'
 import { startServer } from '../../../test/server.ts'
 import {
   converse,
@@ -220,6 +225,11 @@ test('cancels a turn whose hook never answers, and aborts the signal of the hook
   assert.equal(body.status, 'cancelled')
   assert.equal(signal.aborted, true)
   assert.deepEqual(ran, [])
+  const { status, error } = await eventually(async () => {
+    const events = await eventsOf(server, session.id)
+    return typesOf(events).includes('session.idled') ? completedOf(events) : undefined
+  })
+  assert.deepEqual([status, error], ['cancelled', 'The turn was cancelled.'])
 })
 
 test('a hook that changes the call that it gets does not change the call', async (t) => {

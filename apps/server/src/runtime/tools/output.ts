@@ -1,10 +1,10 @@
 import type { SerializedResult } from '../../capabilities/capability.ts'
-import type { Bus } from '../../store/bus/bus.ts'
 import type { Database, Db } from '../../store/database.ts'
 import { decide } from '../../store/database-errors.ts'
 import { changeFiles, type FileTarget, keepBytes } from '../../store/files/file-changes.ts'
 import { writeFile } from '../../store/files/file-tree.ts'
 import { notKeptReason } from '../../store/files/not-kept.ts'
+import type { Publisher } from '../../store/sessions/publish.ts'
 import { textHash } from '../../store/stored-texts.ts'
 
 /** Directory of outputs that are too long for a model; only the server writes there. */
@@ -12,7 +12,7 @@ const outputDirectory = '/_tool_outputs'
 
 type Keeping = {
   db: Db | Database
-  bus: Bus
+  bus: Publisher
   target: FileTarget
   callId: string
   /** The text is the beginning of a longer one. */

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import test, { type TestContext } from 'node:test'
 import { Type } from 'typebox'
-import { ownTools, testCapability, testTool } from '../../../test/own-code.ts'
+import { ownTools, testCapability, testTool } from '../../../test/processes/own-code.ts'
 import { startServer } from '../../../test/server.ts'
 import {
   converse,
@@ -95,6 +95,28 @@ test('edited arguments of an approval are validated by the parser', async (t) =>
   assert.match(JSON.stringify(refused.body), /Invalid arguments for book: day must be a day/)
   const approval = { decision: 'approve', arguments: { day: '2026-12-24' } }
   assert.equal((await server.call('POST', path, approval)).status, 200)
+})
+
+test('edited arguments that are not validated in time are 503, and are accepted later', async (t) => {
+  let isBusy = false
+  const parse: Parse = (value) => (isBusy ? new Promise(() => {}) : parseDay(value))
+  const config = { requires_approval: true }
+  const {
+    server,
+    session: { id },
+  } = await session(t, { parse }, { config })
+  await post(server, id, book('2026-11-27'))
+  const callId = await eventually(async () => {
+    const { body } = await server.call('GET', `/v1/sessions/${id}`)
+    return body.waiting_for?.tool_call_ids[0]
+  })
+  const edited = { decision: 'approve', arguments: { day: '2026-12-24' } }
+  const decide = () => server.call('POST', `/v1/sessions/${id}/approvals/${callId}`, edited)
+  isBusy = true
+  const { status, body } = await decide()
+  assert.deepEqual([status, body.code], [503, 'validation_timeout'])
+  isBusy = false
+  assert.equal((await decide()).status, 200)
 })
 
 const broken: [string, Parse, RegExp][] = [

@@ -1,6 +1,11 @@
 import assert from 'node:assert/strict'
 import test, { type TestContext } from 'node:test'
-import { ownTools, testCapability, testTool, withCallHook } from '../../../test/own-code.ts'
+import {
+  ownTools,
+  testCapability,
+  testTool,
+  withCallHook,
+} from '../../../test/processes/own-code.ts'
 import { captureLog, type ServerOptions, startServer } from '../../../test/server.ts'
 import { converse, createAgent, createSession, dataOf, scripted } from '../../../test/session.ts'
 import type { CallHook } from '../../authoring/config.ts'

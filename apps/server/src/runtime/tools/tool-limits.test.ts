@@ -74,7 +74,7 @@ const tools: Tool[] = [
   defineTool({
     ...about,
     name: 'edits_later',
-    limits: { timeoutMs: 300 },
+    limits: { timeoutMs: 10_000 },
     run: (_, { files }) => files.edit('/a', (async () => files.write('/b', 'x')) as never),
   }),
   defineTool({ ...about, name: 'throws_words', run: () => Promise.reject('just words') }),

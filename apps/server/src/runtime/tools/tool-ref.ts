@@ -60,14 +60,15 @@ function findRule(rules: Iterable<NamedRule>, name: string, ref: string): ToolDe
 }
 
 /**
- * The decision of a person for all calls of a tool: in this turn, in its session or of its agent.
- * A rejection wins.
+ * The decision of a person for all calls of a tool, in its session or of its agent: as of the take
+ * of the turn, or made since then. A rejection wins.
  */
 export function ruleFor(turn: Turn, tool: Tool): ToolDecision['decision'] | undefined {
   const { state, taken } = turn
   const ref = toolRefOf(turn, tool)
   const find = (rules: Iterable<NamedRule>) => findRule(rules, tool.name, ref)?.decision
-  const ofSession = find(state.rules) ?? find(storedRules(taken.tool_rules))
+  const made = [...state.rules].filter(([, { sequence }]) => sequence > (taken.rules_at ?? 0))
+  const ofSession = find(made) ?? find(storedRules(taken.tool_rules))
   const ofAgent = find(storedRules(taken.agent_tool_rules))
   return ofAgent === 'reject' ? ofAgent : (ofSession ?? ofAgent)
 }

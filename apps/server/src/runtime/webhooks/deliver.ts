@@ -31,7 +31,7 @@ const limits = {
 const leaseMs = 30_000
 /** How often a node looks for due deliveries: with enabled webhooks, and without. */
 const lookMs = { busy: 500, idle: 2_000 }
-/** After its last delivery a webhook is looked at so often, and so many times. */
+/** Checks of a webhook after its last delivery: their interval and number. */
 const linger = { everyMs: 100, times: 10 }
 
 export type WebhookRefs = { orgId: string; webhookId: string }

@@ -10,7 +10,7 @@ import {
   startDelivering,
   startReceiver,
   untilDelivery,
-} from '../../../test/receiver.ts'
+} from '../../../test/remotes/receiver.ts'
 import { converse, createSession } from '../../../test/session.ts'
 import { eventually } from '../../../test/waiting.ts'
 

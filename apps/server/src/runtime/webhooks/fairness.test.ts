@@ -1,7 +1,7 @@
 import { test } from 'node:test'
 import { registerPerson, startGuarded } from '../../../test/access.ts'
 import { queryRows, runSql } from '../../../test/database.ts'
-import { createWebhook, startReceiver } from '../../../test/receiver.ts'
+import { createWebhook, startReceiver } from '../../../test/remotes/receiver.ts'
 import { createSession } from '../../../test/session.ts'
 import { eventually } from '../../../test/waiting.ts'
 
@@ -17,8 +17,8 @@ test('receivers of four organizations that hang do not delay a fifth one', async
   const other = await registerPerson(server)
   await createWebhook(other, receiver.url, { events: ['session.created'] })
   // After six failures a round has one delivery: each webhook has two rounds.
-  const hang = `delete from webhook_deliveries;
-    update webhooks set failures = 6, resume_at = null where url = '${hanging.url}';
+  const hang = `update webhooks set failures = 6, resume_at = null where url = '${hanging.url}';
+    delete from webhook_deliveries;
     insert into webhook_deliveries (org_id, webhook_id, event_id, event_type, body, due_at)
     select org_id, id, 'event_' || n, 'turn.completed', '{}', now() from webhooks, generate_series(1, 2) n
     where url = '${hanging.url}'`

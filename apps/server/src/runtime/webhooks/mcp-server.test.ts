@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { expectStatus } from '../../../test/access.ts'
-import { addMcpServer, startMcp } from '../../../test/mcp.ts'
+import { addMcpServer, startMcp } from '../../../test/remotes/mcp.ts'
 import {
   createWebhook,
   deliveriesOf,
   startReceiver,
   startWithWebhooks,
-} from '../../../test/receiver.ts'
+} from '../../../test/remotes/receiver.ts'
 import { eventually } from '../../../test/waiting.ts'
 
 test('an MCP server that rejects its key is reported once, without its words', async (t) => {

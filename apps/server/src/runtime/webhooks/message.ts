@@ -15,7 +15,7 @@ export const secretStart = 'whsec_'
 const bodyOf = ({ id, type, timestamp, data }: WebhookMessage) =>
   `{"id":${JSON.stringify(id)},"type":${JSON.stringify(type)},"timestamp":"${timestamp}","data":${data}}`
 
-/** States of a task in which published clients know an ended turn. */
+/** The state of a task that published clients expect for the end of a turn. */
 const taskStates: Record<string, string> = {
   'turn.completed': 'succeeded',
   'turn.failed': 'failed',

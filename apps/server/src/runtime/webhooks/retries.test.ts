@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { expectStatus } from '../../../test/access.ts'
 import { queryRows } from '../../../test/database.ts'
-import { startNameServer } from '../../../test/name-server.ts'
+import { startNameServer } from '../../../test/remotes/name-server.ts'
 import {
   expectSigned,
   passTime,
@@ -10,7 +10,7 @@ import {
   startDelivering,
   startReceiver,
   untilDelivery,
-} from '../../../test/receiver.ts'
+} from '../../../test/remotes/receiver.ts'
 import { createSession } from '../../../test/session.ts'
 import { createOutbound } from '../../providers/outbound.ts'
 import { sendWebhooks } from './send.ts'

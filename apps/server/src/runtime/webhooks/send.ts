@@ -26,7 +26,8 @@ type Sending = Pick<Node, 'outbound' | 'secrets'>
 
 /**
  * Sends signed requests to one receiver at once.
- * Contract: never throws. Reaches only addresses that MCP servers may have; follows no redirect.
+ * Contract: never throws. Reaches only public addresses and entries of PRIVATE_HOSTS_ALLOWED for
+ * `webhook`; follows no redirect.
  */
 export async function sendWebhooks(
   node: Sending,

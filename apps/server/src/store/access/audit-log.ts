@@ -1,7 +1,6 @@
 import type { AuditEntry, AuditExportQuery } from '@outlast/contract'
-import { type SqlBool, sql } from 'kysely'
 import { newId } from '../../ids.ts'
-import { batchesOf, countUpToMax, type RowRange } from '../batches.ts'
+import { batchesOf, countUpToMax, olderThan, type RowRange } from '../batches.ts'
 import type { Db } from '../database.ts'
 
 export type NewAuditEntry = Omit<AuditEntry, 'id' | 'created_at' | 'reason'> & {
@@ -48,9 +47,7 @@ export function listAudit(db: Db, orgId: string, query: AuditExportQuery, span: 
   return batchesOf<AuditEntry>(span, batchSize, async ({ after, offset, limit }) => {
     const rows = await matching(db, orgId, query)
       .select(columns)
-      .$if(after !== undefined, (q) =>
-        q.where(sql<SqlBool>`(created_at, id) < (${after?.created_at}, ${after?.id})`),
-      )
+      .$if(after !== undefined, (q) => q.where(olderThan(after!)))
       .orderBy('created_at', 'desc')
       .orderBy('id', 'desc')
       .offset(offset)

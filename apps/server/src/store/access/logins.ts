@@ -59,7 +59,7 @@ export const membershipsOf = (db: Db, userId: string) =>
 
 /**
  * Replaces a refresh token. Undefined when the presented token is not the current one: it was used
- * before.
+ * before. May be repeated: the new token is a secret of its request.
  */
 export async function rotateLogin(
   { kysely }: Db,
@@ -80,7 +80,7 @@ export async function rotateLogin(
       expires_at: sql`now() + ${seconds} * interval '1 second'`,
     })
     .where('id', '=', id)
-    .where('refresh_hash', '=', shownHash)
+    .where('refresh_hash', 'in', [shownHash, newHash])
     .where('expires_at', '>', sql<string>`now()`)
     .returning('user_id')
     .executeTakeFirst()

@@ -66,8 +66,8 @@ export function countMembers(db: Db, orgId: string): Promise<number> {
  * Locks a member and the organization's owners, so that two changes cannot remove the last owner.
  */
 async function lockMember({ kysely }: Db, orgId: string, userId: string): Promise<Role> {
-  const lock = kysely.selectFrom('organizations').select('id').where('id', '=', orgId).forUpdate()
-  await lock.execute()
+  const lock = kysely.selectFrom('organizations').select('id').where('id', '=', orgId)
+  await lock.forNoKeyUpdate().execute()
   const mine = kysely.selectFrom('members').select('role').where('org_id', '=', orgId)
   const row = await mine.where('user_id', '=', userId).executeTakeFirst()
   if (!row) throw new ApiError('not_found', 'Member')

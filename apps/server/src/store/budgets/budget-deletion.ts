@@ -10,13 +10,16 @@ const isOfChannelUser = `
   and s.channel_key_id = split_part(b.subject_id, ' ', 2)
   and coalesce(s.user_id, '') = regexp_replace(b.subject_id, '^[^ ]+ [^ ]+ ', '')`
 
-/** A budget is deleted once a batch before has deleted its last entry. */
+/**
+ * A budget is deleted once a batch before has deleted its last entry. `next`: the first budget that
+ * is left, or the last one that is deleted.
+ */
 const sweep: Statement = {
   name: 'sweep-budgets',
   text: `
 with due as (
   select b.id from budgets b
-  where b.status = 'disabled' and b.updated_at < now() - $1 * interval '1 day'
+  where b.id >= $3 and (b.status = 'disabled' and b.updated_at < now() - $1 * interval '1 day'
     or b.subject_type = 'session' and not exists (
       select from sessions s where s.org_id = b.org_id and s.id = b.subject_id
     )
@@ -24,7 +27,7 @@ with due as (
       and not exists (select from sessions s where ${isOfChannelUser} and s.turn_id is not null)
     or b.subject_type = 'channel_user' and not exists (
       select from agent_channels c where c.org_id = b.org_id and c.id = split_part(b.subject_id, ' ', 1)
-    )
+    ))
   order by b.id limit $2 for update skip locked
 ), entries as (
   delete from budget_ledger where ctid = any(array(
@@ -35,9 +38,10 @@ with due as (
 ), ended as (
   delete from budgets b using due
   where b.id = due.id and not exists (select from budget_ledger l where l.budget_id = b.id)
-  returning 1
+  returning b.id
 )
-select (select count(*) from entries) + (select count(*) from ended) as deleted`,
+select ((select count(*) from entries) + (select count(*) from ended))::integer as deleted,
+  coalesce((select min(id) from due where id not in (select id from ended)), (select max(id) from due)) as next`,
 }
 
 /**
@@ -47,9 +51,11 @@ select (select count(*) from entries) + (select count(*) from ended) as deleted`
  * entries of their ledgers go first.
  */
 export async function sweepBudgets(db: Db, days: number, rowsAtOnce = batchRows): Promise<void> {
-  for (;;) {
-    const [batch] = await db.run<{ deleted: number }>(sweep, [days, rowsAtOnce])
+  for (let next = ''; ; ) {
+    const values = [days, rowsAtOnce, next]
+    const [batch] = await db.run<{ deleted: number; next: string }>(sweep, values)
     if (batch!.deleted === 0) return
+    next = batch!.next
   }
 }
 

@@ -130,7 +130,7 @@ with d as (
 )
 insert into usage_days as u (org_id, day, agent_id, model, user_id, key_id, shard, calls, input_tokens, output_tokens, cache_read_tokens, cache_creation_tokens, cost_nanos)
 select org_id, day, agent_id, model, '', key_id, 0, sum(calls), sum(input_tokens), sum(output_tokens), sum(cache_read_tokens), sum(cache_creation_tokens), sum(cost_nanos)
-from d group by org_id, day, agent_id, model, key_id
+from d group by org_id, day, agent_id, model, key_id order by day, agent_id, model, key_id
 on conflict (org_id, day, agent_id, model, user_id, key_id, shard) do update set
   calls = u.calls + excluded.calls,
   input_tokens = u.input_tokens + excluded.input_tokens,

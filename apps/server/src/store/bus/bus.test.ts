@@ -26,7 +26,7 @@ test('a stream that ended while it read asks for no text, which would be kept fo
   bus.follow('session_1', follower)
   const unfollow = bus.follow('session_2', follower)
   unfollow()
-  for (const session of ['session_1', 'session_2']) bus.ask(session, 1)
+  for (const session of ['session_1', 'session_2']) bus.requestText(session, 1)
   await setImmediate()
   await setImmediate()
   assert.deepEqual(asked, ['session_1'])

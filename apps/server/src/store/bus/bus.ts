@@ -166,7 +166,7 @@ function announce(parts: Parts) {
   }
 }
 
-/** Tells a node that appeared that hints may have been lost: none were sent without a recipient. */
+/** Announces this node to one that appeared: hints that were sent before may be lost. */
 function greet(parts: Parts) {
   parts.outbox.tell({ kind: 'hello' })
   announce(parts)
@@ -214,7 +214,7 @@ function nodesOf(parts: Parts) {
     hello: () => parts.outbox.tell({ kind: 'hello' }),
     stop: async () => parts.transport?.stop(),
 
-    look(node: string) {
+    requestLook(node: string) {
       if (node === parts.nodeId) parts.looks.tell()
       else parts.outbox.tell({ kind: 'look', node })
     },
@@ -241,14 +241,14 @@ function messagesOf(parts: Parts) {
      * Registers a message that this node writes. `held` returns false once another node may write
      * it.
      */
-    begin(session: string, message: LiveMessage, held: () => boolean) {
+    beginMessage(session: string, message: LiveMessage, held: () => boolean) {
       const before = parts.own.get(session)
       if (before) endMessage(parts, session, before.message)
       parts.own.set(session, { message, held })
     },
 
     /** Appends text to a message of this node. */
-    tell(session: string, message: LiveMessage, pieces: Piece[]) {
+    appendText(session: string, message: LiveMessage, pieces: Piece[]) {
       const { sequence, turnId, context, length: offset } = message
       extend(message, offset, pieces)
       parts.followers.each(session, (follower) => follower.grew(message))
@@ -256,10 +256,10 @@ function messagesOf(parts: Parts) {
       parts.outbox.tell({ kind: 'text', session, sequence, offset, pieces, ...about })
     },
 
-    end: (session: string, message: LiveMessage) => endMessage(parts, session, message),
+    endMessage: (session: string, message: LiveMessage) => endMessage(parts, session, message),
 
     /** A follower has reached a message that began at `sequence`, and lacks its text. */
-    ask(session: string, sequence: number) {
+    requestText(session: string, sequence: number) {
       const { transport, followers, own } = parts
       // The copy of a session without followers would never be dropped.
       if (!transport || !followers.isFollowed(session)) return
@@ -278,14 +278,14 @@ function messagesOf(parts: Parts) {
 
 function changesOf(parts: Parts) {
   return {
-    /** This node stored events up to `sequence`; `present` returns them without a read. */
+    /** This node stored events up to `sequence`; `wireEvents` returns them without a read. */
     stored(
       { orgId: org, sessionId: session }: SessionRef,
       sequence: number,
-      present?: () => WireEvent[],
+      wireEvents?: () => WireEvent[],
     ) {
       if (parts.followers.isFollowed(session)) {
-        const events = present?.()
+        const events = wireEvents?.()
         parts.followers.each(session, (follower) => follower.stored(sequence, events))
       }
       watch(parts, (watcher) => watcher.session(org, session))

@@ -3,9 +3,8 @@ import type { EventContext, EventDataOf, PathChange, Session } from '@outlast/co
 import { ApiError } from '../../errors.ts'
 import { atomically, type Database, type Db, type Statement } from '../database.ts'
 import { readEvents } from '../sessions/events.ts'
-import { appendEvents, eventLists, listedEvents } from '../sessions/log-sql.ts'
+import { appendEvents, eventLists, listedEvents, type NewEvent } from '../sessions/log-sql.ts'
 import { type Publisher, publishEvents, type StoredEvents } from '../sessions/publish.ts'
-import type { NewEvent } from '../sessions/turns.ts'
 import { shardOf } from '../shards.ts'
 import { statement, valuesOf } from '../statements.ts'
 import {

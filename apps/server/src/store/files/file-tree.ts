@@ -1,7 +1,7 @@
 import type { PathChange } from '@outlast/contract'
 import { ApiError } from '../../errors.ts'
 import { newUuid } from '../../ids.ts'
-import { ancestorsOf, checkPath, prefixOf } from './paths.ts'
+import { ancestorsOf, checkPath, directoryOf, prefixOf } from './paths.ts'
 
 /** A row of `files` without its organization and session. */
 export type FileEntry = {
@@ -110,6 +110,24 @@ export function removePath(tree: FileTree, path: string, recursive: boolean): bo
   for (const entry of [found, ...below]) tree.entries.delete(entry.path)
   tree.changes.push({ change: 'deleted', path, is_directory: found.is_directory })
   return true
+}
+
+/** Removes an entry with all below it. With `known`, a directory keeps other entries. */
+export function removeKnown(tree: FileTree, path: string, known?: readonly string[]): void {
+  const all = tree.entries.get(path)?.is_directory && known ? new Set(known) : undefined
+  const others = all ? entriesBelow(tree, path).filter((entry) => !all.has(entry.path)) : []
+  if (others.length === 0) return void removePath(tree, path, true)
+  const kept = new Set(others.flatMap((entry) => ancestorsOf(entry.path)))
+  const removed = new Set<string>()
+  for (const one of all!) {
+    const entry = tree.entries.get(one)
+    if (!entry || kept.has(one)) continue
+    checkWritable(entry)
+    tree.entries.delete(one)
+    removed.add(one)
+    if (removed.has(directoryOf(one))) continue
+    tree.changes.push({ change: 'deleted', path: one, is_directory: entry.is_directory })
+  }
 }
 
 /** Moves a file, or a directory with its contents. */

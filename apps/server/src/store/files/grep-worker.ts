@@ -2,7 +2,7 @@ import { parentPort, workerData } from 'node:worker_threads'
 import { openDatabase, type Statement } from '../database.ts'
 import { isUnavailable } from '../database-errors.ts'
 import { isText } from './files.ts'
-import type { GrepAnswer, GrepQuestion, GrepThreadData } from './grep.ts'
+import type { GrepMessage, GrepQuestion, GrepThreadData } from './grep.ts'
 import { addMatches, compileGlob, compilePattern, newGrepProgress } from './grep-matches.ts'
 import { lowerPriority } from './low-priority.ts'
 
@@ -33,15 +33,17 @@ left join blobs b on b.org_id = $1 and b.hash = n.hash order by n.ord`,
 type Listed = { path: string; hash: string; size_bytes: number }
 
 port.on('message', async (question: GrepQuestion) => {
+  port.postMessage({ begun: true } satisfies GrepMessage)
   const answer = await search(question).catch((error: NodeJS.ErrnoException) => {
     if (isUnavailable(error)) return { away: true as const }
     const { message, stack, code } = error
     return { error: { message, ...(stack && { stack }), ...(code && { code }) } }
   })
-  port.postMessage(answer satisfies GrepAnswer)
+  port.postMessage(answer satisfies GrepMessage)
 })
 
-async function search({ orgId, sessionId, pattern, pathPattern, until }: GrepQuestion) {
+async function search({ orgId, sessionId, pattern, pathPattern, timeoutMs }: GrepQuestion) {
+  const until = Date.now() + timeoutMs
   const compiled = compilePattern(pattern)
   if (!('test' in compiled)) return compiled
   const glob = pathPattern ? compileGlob(pathPattern) : undefined

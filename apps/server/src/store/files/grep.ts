@@ -15,13 +15,16 @@ export type GrepRequest = FilesOf & { pattern: string; pathPattern?: string | nu
  */
 export type Grep = (request: GrepRequest) => Promise<{ results: GrepResult[]; truncated: boolean }>
 
-/** A request to a thread; `until` in ms since 1970. */
-export type GrepQuestion = GrepRequest & { until: number }
+/** A request to a thread. Its time begins with the message `begun`. */
+export type GrepQuestion = GrepRequest & { timeoutMs: number }
 export type GrepThreadData = { url: string; waits: DatabaseWaits }
-export type GrepAnswer =
+export type GrepMessage = { begun: true } | GrepAnswer
+type GrepAnswer =
   | { results: GrepResult[]; truncated: boolean }
   | { invalid: string }
   | { late: true }
+  /** No thread began it in time. */
+  | { busy: true }
   /** The database cannot be reached. */
   | { away: true }
   | { error: ThreadError }
@@ -29,6 +32,8 @@ export type GrepAnswer =
 type ThreadError = Pick<NodeJS.ErrnoException, 'message' | 'stack' | 'code'>
 
 const timeoutMs = 10_000
+/** Time for a thread to start and begin a search: a loaded machine needs seconds. */
+const startMs = 30_000
 /** After this time without even a timeout report, a thread counts as stuck. */
 const stuckMs = 2_000
 const idleMs = 60_000
@@ -55,7 +60,10 @@ export function startGrep(
   function start(): Thread {
     const worker = startWorker({ url, waits })
     const thread: Thread = { worker, search: undefined, timer: undefined }
-    worker.on('message', (answer: GrepAnswer) => settle(thread, answer))
+    worker.on('message', (message: GrepMessage) => {
+      if ('begun' in message) endIn(thread, timeoutMs + stuckMs, { late: true })
+      else settle(thread, message)
+    })
     worker.on('error', (error: Error) => drop(thread, { error }))
     worker.on('exit', (code) => drop(thread, { error: new Error(`The thread exited: ${code}.`) }))
     threads.add(thread)
@@ -65,7 +73,7 @@ export function startGrep(
   function settle(thread: Thread, answer: GrepAnswer) {
     const { search } = thread
     thread.search = undefined
-    if (threads.has(thread)) endIn(thread, idleMs)
+    if (threads.has(thread)) endIn(thread, idleMs, { busy: true })
     search?.settle(answer)
     passOn()
   }
@@ -76,10 +84,11 @@ export function startGrep(
     if (threads.delete(thread)) settle(thread, answer)
   }
 
-  function endIn(thread: Thread, ms: number) {
+  /** Ends a thread later. A request that is pending then gets the answer. */
+  function endIn(thread: Thread, ms: number, answer: GrepAnswer) {
     clearTimeout(thread.timer)
     thread.timer = setTimeout(() => {
-      drop(thread, { late: true })
+      drop(thread, answer)
       void thread.worker.terminate()
     }, ms).unref()
   }
@@ -99,8 +108,8 @@ export function startGrep(
       if (!thread) return
       waiting.delete(search)
       thread.search = search
-      endIn(thread, timeoutMs + stuckMs)
-      thread.worker.postMessage({ ...search.request, until: Date.now() + timeoutMs })
+      endIn(thread, startMs, { busy: true })
+      thread.worker.postMessage({ ...search.request, timeoutMs } satisfies GrepQuestion)
     }
   }
 
@@ -144,6 +153,7 @@ function startWorker(workerData: GrepThreadData): Worker {
 
 function grepResult(answer: GrepAnswer) {
   if ('invalid' in answer) throw new ApiError('invalid_regex', answer.invalid)
+  if ('busy' in answer) throw new ApiError('grep_busy')
   if ('late' in answer) throw new ApiError('grep_timeout', String(timeoutMs / 1000))
   if ('away' in answer) throw new ApiError('database_unavailable')
   if ('error' in answer) throw rebuilt(answer.error)

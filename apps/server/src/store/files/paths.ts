@@ -9,7 +9,9 @@ const depthMax = 64
  * Contract: throws 400 `invalid_path` for a path that is ambiguous or cannot be stored.
  */
 export function normalizePath(text: string): string {
-  const path = `/${text.trim()}`.replace(/\/{2,}/g, '/').replace(/(?<=.)\/$/, '')
+  if (/^\s+\//.test(text))
+    throw new ApiError('invalid_path', 'white space precedes its first slash.')
+  const path = `/${text}`.replace(/\/{2,}/g, '/').replace(/(?<=.)\/$/, '')
   checkPath(path)
   return path
 }

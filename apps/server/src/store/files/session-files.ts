@@ -4,7 +4,13 @@ import type { Bus } from '../bus/bus.ts'
 import type { Database, Db } from '../database.ts'
 import { checkAtOnce } from './at-once.ts'
 import { changeFiles, type FileTarget, type FileWork, keepBytes } from './file-changes.ts'
-import { type ContentRef, createDirectory, removePath, writeFile } from './file-tree.ts'
+import {
+  type ContentRef,
+  createDirectory,
+  removeKnown,
+  removePath,
+  writeFile,
+} from './file-tree.ts'
 import { asInfo, checkDirectory, findEntry, listEntries, readBlob, rootInfo } from './files.ts'
 import type { Grep } from './grep.ts'
 import { normalizePath, writablePath } from './paths.ts'
@@ -107,9 +113,9 @@ const applyAll =
   async ({ tree, load, loadBelow }) => {
     await load(all.map(({ path }) => path))
     for (const { kind, path } of all) if (kind === 'remove') await loadBelow(path)
-    for (const { kind, path } of all) {
-      if (kind === 'write') writeFile(tree, path, kept.get(path)!)
-      if (kind === 'directory') createDirectory(tree, path)
-      if (kind === 'remove') removePath(tree, path, true)
+    for (const one of all) {
+      if (one.kind === 'write') writeFile(tree, one.path, kept.get(one.path)!)
+      if (one.kind === 'directory') createDirectory(tree, one.path)
+      if (one.kind === 'remove') removeKnown(tree, one.path, one.known)
     }
   }

@@ -5,7 +5,8 @@ import type { FileInfo, GrepResult } from '@outlast/contract'
 export type FileChange =
   | { kind: 'write'; path: string; bytes: Buffer }
   | { kind: 'directory'; path: string }
-  | { kind: 'remove'; path: string }
+  /** `known`: the paths below a directory that are removed with it; absent: all of them. */
+  | { kind: 'remove'; path: string; known?: readonly string[] }
 
 export type FileContent = { file: FileInfo; bytes: Buffer }
 

@@ -8,7 +8,7 @@ import {
 import { type SqlBool, sql } from 'kysely'
 import { ApiError } from '../../errors.ts'
 import { newId } from '../../ids.ts'
-import { batchesOf, countRows, type RowRange } from '../batches.ts'
+import { batchesOf, countRows, olderThan, type RowRange } from '../batches.ts'
 import type { Db, Statement } from '../database.ts'
 import { jsonOrNull } from '../json-lists.ts'
 import { containing } from '../like.ts'
@@ -341,9 +341,7 @@ export async function* listAgents(
     const rows = await matching(db, orgId, { all, search })
       .select(columns)
       .select(sql.raw<UsageRow>(usage).as('usage'))
-      .$if(after !== undefined, (q) =>
-        q.where(sql<SqlBool>`(created_at, id) < (${after?.created_at}, ${after?.id})`),
-      )
+      .$if(after !== undefined, (q) => q.where(olderThan(after!)))
       .orderBy('created_at', 'desc')
       .orderBy('id', 'desc')
       .offset(offset)

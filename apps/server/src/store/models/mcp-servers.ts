@@ -2,7 +2,7 @@ import type { McpServer } from '@outlast/contract'
 import { type SqlBool, sql } from 'kysely'
 import { ApiError } from '../../errors.ts'
 import { mask } from '../../secrets.ts'
-import { batchesOf, countRows, type RowRange } from '../batches.ts'
+import { batchesOf, countRows, olderThan, type RowRange } from '../batches.ts'
 import type { Db, Statement } from '../database.ts'
 import { isDuplicate } from '../database-errors.ts'
 import { changedTools, listHashOf, type Reviewed, type ToolList } from './mcp-tools.ts'
@@ -197,9 +197,7 @@ export function listMcpServers(db: Db, orgId: string, span: RowRange): AsyncGene
       .select(columns)
       .select(keySet)
       .where('org_id', '=', orgId)
-      .$if(after !== undefined, (q) =>
-        q.where(sql<SqlBool>`(created_at, id) < (${after?.created_at}, ${after?.id})`),
-      )
+      .$if(after !== undefined, (q) => q.where(olderThan(after!)))
       .orderBy('created_at', 'desc')
       .orderBy('id', 'desc')
       .offset(offset)

@@ -52,11 +52,10 @@ type ServerRevision = { org_id: string; id: string; revision: number }
 export async function saveToolList(
   db: Db,
   { org_id, id, revision }: ServerRevision,
-  list: ToolList,
+  { list, hashes }: { list: ToolList; hashes: ToolHashes },
 ) {
-  const json = JSON.stringify(list).toWellFormed()
-  const hashes = JSON.stringify(hashesOf(list)).toWellFormed()
-  await db.run(saveList, [org_id, id, revision, json, list.tools.length, hashes])
+  const [listed, hashed] = [list, hashes].map((value) => JSON.stringify(value).toWellFormed())
+  await db.run(saveList, [org_id, id, revision, listed, list.tools.length, hashed])
 }
 
 const saveError: Statement = {

@@ -169,7 +169,7 @@ export async function lockModels({ kysely }: Db, orgId: string): Promise<void> {
     .selectFrom('organizations')
     .select('id')
     .where('id', '=', orgId)
-    .forUpdate()
+    .forNoKeyUpdate()
     .execute()
 }
 

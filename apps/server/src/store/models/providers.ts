@@ -1,7 +1,7 @@
 import type { NewProvider, Provider, ProviderChange } from '@outlast/contract'
 import { type SqlBool, sql } from 'kysely'
 import { ApiError } from '../../errors.ts'
-import { batchesOf, countRows, type RowRange } from '../batches.ts'
+import { batchesOf, countRows, olderThan, type RowRange } from '../batches.ts'
 import { atomically, type Db } from '../database.ts'
 import { lockModels, refuseInUse } from './models.ts'
 
@@ -141,9 +141,7 @@ export function listProviders(db: Db, orgId: string, span: RowRange): AsyncGener
       .select(columns)
       .select(keySet)
       .where('org_id', '=', orgId)
-      .$if(after !== undefined, (q) =>
-        q.where(sql<SqlBool>`(created_at, id) < (${after?.created_at}, ${after?.id})`),
-      )
+      .$if(after !== undefined, (q) => q.where(olderThan(after!)))
       .orderBy('created_at', 'desc')
       .orderBy('id', 'desc')
       .offset(offset)

@@ -201,7 +201,7 @@ export async function chooseDefault(
     .selectFrom('organizations')
     .select('default_model_seeded')
     .where('id', '=', orgId)
-    .forUpdate()
+    .forNoKeyUpdate()
     .executeTakeFirstOrThrow()
   if (!default_model_seeded) return
   const usable = await kysely

@@ -34,6 +34,10 @@ test('deletes old executions that have ended, and keeps the others', async (t) =
       [idOf(daysAgo), schedule, daysAgo, status],
     )
   }
+  // The longest setting: its days begin before 1970.
+  await sweepExecutions(db, 36_500)
+  const kept = await db.pool.query('select from schedule_executions')
+  assert.equal(kept.rowCount, 4)
   await sweepExecutions(db, 30)
   const { rows } = await db.pool.query('select status from schedule_executions order by status')
   assert.deepEqual(rows, [{ status: 'failed' }, { status: 'running' }])

@@ -260,7 +260,7 @@ const sweep: Statement = {
   text: `
 delete from schedule_executions where id = any(array(
   select id from schedule_executions
-  where id < rpad(lpad(to_hex((extract(epoch from now() - $1 * interval '1 day') * 1000)::bigint), 12, '0'), 32, '0')::uuid
+  where id < rpad(lpad(to_hex(greatest(0, extract(epoch from now() - $1 * interval '1 day') * 1000)::bigint), 12, '0'), 32, '0')::uuid
     and status not in ('pending', 'running')
   order by id limit ${batchSize} for update skip locked
 )) returning 1`,

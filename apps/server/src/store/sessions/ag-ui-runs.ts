@@ -1,3 +1,4 @@
+import { ApiError } from '../../errors.ts'
 import type { Db, Statement } from '../database.ts'
 import type { SessionScope } from './scope.ts'
 
@@ -17,15 +18,21 @@ const fields = 'r.run_id, r.after_sequence, r.kind, r.message_id, r.answered'
 const insert: Statement = {
   name: 'insert-ag-ui-run',
   text: `
-insert into ag_ui_runs (org_id, session_id, run_id, after_sequence, kind, message_id, answered)
-values ($1, $2, $3, $4, $5, $6, $7::text[]) on conflict do nothing`,
+with s as (
+  select org_id, id from sessions where org_id = $1 and id = $2 for key share
+), r as (
+  insert into ag_ui_runs (org_id, session_id, run_id, after_sequence, kind, message_id, answered)
+  select org_id, id, $3, $4::integer, $5, $6, $7::text[] from s on conflict do nothing
+)
+select id from s`,
 }
 
-/** Stores where a run begins. A repeat has no effect. */
+/** Stores where a run begins. Contract: a repeat has no effect; throws 404. */
 export async function storeRun(db: Db, { orgId, sessionId }: RunOf, run: StoredRun) {
   const { run_id, after_sequence, kind, message_id, answered } = run
   const values = [orgId, sessionId, run_id, after_sequence, kind, message_id, answered]
-  await db.run(insert, values)
+  const [row] = await db.run<{ id: string }>(insert, values)
+  if (!row) throw new ApiError('not_found', 'Session')
 }
 
 const remove: Statement = {

@@ -1,7 +1,7 @@
 import type { Session } from '@outlast/contract'
 import { batchesOf } from '../batches.ts'
 import type { Db } from '../database.ts'
-import { columns, present, type SessionRow } from './sessions.ts'
+import { columns, type SessionRow, toSession } from './sessions.ts'
 
 const batchSize = 100
 
@@ -26,6 +26,6 @@ export function sessionsOfEndUser(
       .orderBy('id')
       .limit(limit)
       .execute()
-    return rows.map((row) => present(row as unknown as SessionRow))
+    return rows.map((row) => toSession(row as unknown as SessionRow))
   })
 }

@@ -64,7 +64,7 @@ where session_id = $1 and sequence > $2 and sequence <= $3
 order by sequence limit $6`,
 }
 
-const sequenceMax = 2_147_483_647
+export const sequenceMax = 2_147_483_647
 
 export type EventsRead = {
   after: number

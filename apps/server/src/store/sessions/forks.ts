@@ -6,10 +6,9 @@ import { shardOf } from '../shards.ts'
 import { statement, valuesOf } from '../statements.ts'
 import { readableJson } from '../stored-json.ts'
 import { nanosOf } from '../usage.ts'
-import { eventLists, insertEvents, listedEvents } from './log-sql.ts'
-import { columns, present, type SessionRow } from './sessions.ts'
+import { eventLists, insertEvents, listedEvents, type NewEvent } from './log-sql.ts'
+import { type CreatorOfSession, columns, type SessionRow, toSession } from './sessions.ts'
 import { countedTexts, storeRows } from './texts.ts'
-import type { NewEvent } from './turns.ts'
 
 const source: Statement = {
   name: 'fork-source',
@@ -47,6 +46,9 @@ const namedTexts = `(
     where org_id = :orgId and hash = any(array(select distinct unnest(hashes) from e))
   ) n`
 
+/** A session of a channel is that of its key, and one that takes a place that of the one before. */
+const keepsCreator = '(:isTaken or o.channel_id is not null)'
+
 /** Columns of the copy whose values differ from the source. */
 const ofCopy: Record<string, string> = {
   id: ':id',
@@ -70,8 +72,8 @@ const ofCopy: Record<string, string> = {
   // A copy stays in its channel: its user is another person than one of the organization.
   channel_id: 'o.channel_id',
   channel_key_id: 'o.channel_key_id',
-  api_key_id: 'o.api_key_id',
-  account_id: 'o.account_id',
+  api_key_id: `case when ${keepsCreator} then o.api_key_id else :apiKeyId end`,
+  account_id: `case when ${keepsCreator} then o.account_id else :accountId end`,
   legal_hold: 'false',
   started_at: 'case when :isStarted then o.started_at end',
   finished_at: 'case when cardinality(:types) > 0 then o.now else :idledAt::timestamptz end',
@@ -114,7 +116,9 @@ with o as (
   from o join session_storage k on k.session_id = o.id and (k.kind = 'value' or :isTaken)
   returning kind, octet_length(body) as bytes
 ), e as (${insertEvents(`
-  select :id, e.sequence, e.type, e.ts, e.context, e.data, e.tags
+  select :id, e.sequence, e.type, e.ts,
+    case when e.sequence = :replacedSequence::integer then :replacedContext::json else e.context end,
+    case when e.sequence = :replacedSequence then :replacedData::json else e.data end, e.tags
   from o join events e on e.session_id = o.id and e.sequence <= :sequence
   union all
   select :id, :sequence + n.ord, n.type, o.now, n.context, n.data, n.tags
@@ -166,9 +170,14 @@ export type AsOf = {
 /** The id of a fork that supersedes its source, and the key of the source. */
 export type TakenKey = { id: string; key: string | null }
 
+/** Takes the place of an event in the copy; `context` and `data` are JSON. */
+export type ReplacedEvent = { sequence: number; context: string; data: string }
+
 type Copying = {
   as: AsOf
   changes: Pick<NewFork, 'title' | 'tags' | 'model_id'>
+  creator?: CreatorOfSession | undefined
+  replaced?: ReplacedEvent | undefined
   taken?: TakenKey | undefined
 }
 
@@ -182,7 +191,7 @@ export type Forked = { session: Session; hasSecrets: boolean }
 export async function copySession(
   db: Db,
   { orgId, sessionId }: { orgId: string; sessionId: string },
-  { as, changes, taken }: Copying,
+  { as, changes, creator, replaced, taken }: Copying,
 ): Promise<Forked> {
   const { id, key } = taken ?? { id: newId('session'), key: null }
   const { usage, ending } = as
@@ -192,8 +201,13 @@ export async function copySession(
     id,
     key,
     isTaken: taken !== undefined,
+    apiKeyId: creator?.apiKeyId ?? null,
+    accountId: creator?.accountId ?? null,
     ...eventLists(ending),
     ...as,
+    replacedSequence: replaced?.sequence ?? null,
+    replacedContext: replaced?.context ?? null,
+    replacedData: replaced?.data ?? null,
     lastTurn: as.lastTurn && JSON.stringify(as.lastTurn),
     feedback: as.feedback.length > 0 ? as.feedback : null,
     title: changes.title ?? null,
@@ -210,5 +224,5 @@ export async function copySession(
   })
   const [row] = await db.run<SessionRow & { secrets: number }>(copy, values)
   if (!row) throw new ApiError('not_found', 'Session')
-  return { session: present({ ...row, is_pinned: false }), hasSecrets: row.secrets > 0 }
+  return { session: toSession({ ...row, is_pinned: false }), hasSecrets: row.secrets > 0 }
 }

@@ -6,9 +6,9 @@ import { routeQuery } from '../models/models.ts'
 import { statement, valuesOf } from '../statements.ts'
 import { eventMessage, messageTypes } from './conversation.ts'
 import { readPage } from './events.ts'
-import { appendEvents, events } from './log-sql.ts'
-import { type NewEvent, type TakenTurn, type TurnRun, takenColumns, wakeParked } from './turns.ts'
-import { type UserTurns, userTurns, userTurnsValues } from './user-turns.ts'
+import { appendEvents, events, type NewEvent } from './log-sql.ts'
+import { type TakenTurn, type TurnRun, takenColumns, wakeParked } from './turns.ts'
+import { runningTurns, type UserTurns, userTurns, userTurnsValues } from './user-turns.ts'
 
 const batchSize = 500
 
@@ -68,25 +68,13 @@ export async function getSequence(db: Db, orgId: string, sessionId: string) {
   return sequence
 }
 
-const nowhere = '{}'
+const emptyContext = '{}'
 
 /**
  * SQL: a parked turn resumes with a message that needs no turn of its own, if it waits for the
  * client or for answers.
  */
-const goesOn = `(:busyData::json is null and waiting_for->>'type' in ('tool_results', 'input'))`
-
-/** Counts at most as many turns as the quota allows. */
-const runningTurns =
-  'select count(*) from (select from turns where org_id = :orgId limit :turnsMax) running'
-
-const ofUser = userTurns({
-  orgId: ':orgId',
-  user: ':user',
-  channelId: ':channelId',
-  channelKeyId: ':channelKeyId',
-  userTurnsMax: ':userTurnsMax',
-})
+const resumesParked = `(:busyData::json is null and waiting_for->>'type' in ('tool_results', 'input'))`
 
 const inputEvent = {
   type: 'input.message' as const,
@@ -118,15 +106,15 @@ with s as (
     and (:turnsMax::integer is null or turn_id is not null
       or (${runningTurns}) < :turnsMax)
     and (:userTurnsMax::integer is null or turn_id is not null
-      or ${ofUser} < :userTurnsMax)
+      or ${userTurns} < :userTurnsMax)
   returning *, 1 as added
 ), ${appendEvents(events(inputEvent))}, t as (
   insert into turns (id, org_id, session_id, node_id)
-  select turn_id, :orgId, id, case when turn_id = :turnId then :nodeId end from s where turn_id = :turnId or ${goesOn}
+  select turn_id, :orgId, id, case when turn_id = :turnId then :nodeId end from s where turn_id = :turnId or ${resumesParked}
   on conflict do nothing
 ), j as (
   select start_turn(:orgId, id, turn_id) from s
-  where (turn_id = :turnId and :nodeId::text is null) or ${goesOn}
+  where (turn_id = :turnId and :nodeId::text is null) or ${resumesParked}
 )
 select s.turn_id, s.updated_at::timestamptz(3) as ts, s.turn_id = :turnId as begins,
   (select count(*) from j) as jobs, ${takenColumns}, row_to_json(r) as route,
@@ -135,7 +123,7 @@ select s.turn_id, s.updated_at::timestamptz(3) as ts, s.turn_id = :turnId as beg
     when :onlyIdle and before.turn_id is not null then 'session_busy'
     when before.sequence <> :ifSequence::integer then 'changed_meanwhile'
     when (${runningTurns}) < :turnsMax is false then 'too_many_turns'
-    when ${ofUser} < :userTurnsMax is false then 'too_many_turns'
+    when ${userTurns} < :userTurnsMax is false then 'too_many_turns'
     when :ifSequence::integer is not null then 'changed_meanwhile'
     when :onlyIdle then 'session_busy'
     else 'too_many_turns'
@@ -189,7 +177,7 @@ export async function acceptMessage(
   const values = {
     orgId,
     sessionId,
-    context: nowhere,
+    context: emptyContext,
     ifSequence: null,
     ...userTurnsValues(by),
     ...input,
@@ -237,7 +225,7 @@ export async function interruptTurn(
   run: Omit<TurnRun, 'attempt'>,
   { event, input }: { event: NewEvent; input: Interrupting },
 ) {
-  const { data, tags, preview, context = nowhere, ifSequence = null } = input
+  const { data, tags, preview, context = emptyContext, ifSequence = null } = input
   const of = { inputData: data, inputContext: context, ifSequence }
   const given = { ...run, ...event, tags, preview, ...of }
   const values = valuesOf(interrupt, given)

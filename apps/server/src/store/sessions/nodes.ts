@@ -9,7 +9,9 @@ const queuedMax = 500
 
 /**
  * A subquery finds the job of a turn, not `not exists`: so PostgreSQL looks each one up by its key,
- * where a join could read all jobs.
+ * where a join could read all jobs. A job that a worker has just taken is present: to add it again
+ * would lock it against the worker, and a renewal must not wait. A job that has failed three times
+ * is added again, so that a wait does not expire hours late.
  */
 const renewText = (history: string) => `
 with me as (
@@ -36,7 +38,8 @@ with me as (
     select from nodes n where n.id = :id and n.expires_at > now() and n.started_at < now() - :ms * interval '1 millisecond'
   )) and (
     select j.id from graphile_worker.jobs j
-    where j.key = t.id and j.locked_at is null and j.attempts < j.max_attempts
+    where j.key = t.id and j.attempts < j.max_attempts
+      and (j.locked_at is null or t.node_id is null and j.locked_at > now() - interval '2 seconds')
       and (j.flags is null or m.missing is not null)
   ) is null
   order by missing nulls first, t.id limit 100
@@ -49,12 +52,24 @@ with me as (
     job_key => 'wait:' || turn_id,
     job_key_mode => 'preserve_run_at'
   ) from (
-    select org_id, id, turn_id from sessions where :judging and wait_expires_at <= now()
+    select org_id, id, turn_id from sessions s
+    where :judging and wait_expires_at <= now() and (
+      select j.id from graphile_worker.jobs j
+      where j.key = 'wait:' || s.turn_id and j.attempts < j.max_attempts
+        and (
+          j.locked_at is null and (j.attempts < 3 or j.run_at <= now())
+          or j.locked_at > now() - interval '5 seconds'
+        )
+    ) is null
     order by wait_expires_at limit 100
   ) waits
 ), gone as (
-  delete from nodes n where expires_at < now() - interval '1 minute'
-    and not exists (select from turns t where t.node_id = n.id)
+  delete from nodes where id = any(array(
+    select n.id from nodes n
+    where n.id <> :id and n.expires_at < now() - interval '1 minute'
+      and not exists (select from turns t where t.node_id = n.id)
+    for update skip locked
+  ))
 )
 select (select draining from me) as draining, clock_timestamp()::timestamptz(3) as now,
   array(select id from nodes where id <> :id and expires_at > now()) as peers,

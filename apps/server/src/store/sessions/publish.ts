@@ -1,5 +1,5 @@
 import { type WireEvent, wireEvent } from './events.ts'
-import type { NewEvent } from './turns.ts'
+import type { NewEvent } from './log-sql.ts'
 
 /** Consecutive events that one statement stored. */
 export type StoredEvents = {
@@ -12,22 +12,22 @@ export type StoredEvents = {
 type PublishedEvent = NewEvent & {
   tags?: string[] | null
   /** The data in its wire form, where the table holds less. */
-  present?: ((ts: string) => string) | undefined
+  wireData?: ((ts: string) => string) | undefined
 }
 
 /** A session and its organization. */
 export type SessionRef = { orgId: string; sessionId: string }
 
 export type Publisher = {
-  stored: (of: SessionRef, sequence: number, present: () => WireEvent[]) => void
+  stored: (of: SessionRef, sequence: number, wireEvents: () => WireEvent[]) => void
 }
 
 /** Publishes events of a session to its subscribers. Contract: they are committed. */
 export function publishEvents(bus: Publisher, of: SessionRef, { first, ts, events }: StoredEvents) {
   if (events.length === 0) return
   bus.stored(of, first + events.length - 1, () =>
-    events.map(({ present, ...event }, index) => {
-      const data = present?.(ts) ?? event.data
+    events.map(({ wireData, ...event }, index) => {
+      const data = wireData?.(ts) ?? event.data
       return wireEvent(of.sessionId, { ...event, data, sequence: first + index, ts })
     }),
   )

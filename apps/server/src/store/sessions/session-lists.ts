@@ -6,7 +6,7 @@ import { findSessionsWith } from './search/matches.ts'
 import { matchesOf } from './search/snippets.ts'
 import { phrasesOf } from './search/words.ts'
 import { isFiltered, type SessionFilters, sessionsWith } from './session-filters.ts'
-import { columns, present, type SessionRow } from './sessions.ts'
+import { columns, type SessionRow, toSession } from './sessions.ts'
 
 type SessionRows = { data: Session[]; total: number; total_capped?: boolean }
 
@@ -47,7 +47,7 @@ async function listNewest(
   const statement = agent_id === undefined ? newest : newestOfAgent
   const values = [orgId, limit, agent_id ?? '', userId]
   const rows = await db.run<SessionRow & { total: number }>(statement, values)
-  return { data: rows.map(present), total: rows[0]?.total ?? 0 }
+  return { data: rows.map(toSession), total: rows[0]?.total ?? 0 }
 }
 
 /** Finds keys first, in an index, and reads rows for one page only. */
@@ -101,7 +101,7 @@ async function readRows(
     .where('org_id', '=', orgId)
     .where('id', 'in', ids)
     .execute()
-  const byId = new Map(rows.map((row) => [row.id, present(row as unknown as SessionRow)]))
+  const byId = new Map(rows.map((row) => [row.id, toSession(row as unknown as SessionRow)]))
   return ids.flatMap((id) => byId.get(id) ?? [])
 }
 

@@ -67,7 +67,7 @@ export type SessionRow = Omit<Session, Derived | 'is_pinned'> & {
 
 const features = ['file_system']
 
-export function present(row: SessionRow): Session {
+export function toSession(row: SessionRow): Session {
   return {
     id: row.id,
     organization_id: row.org_id,
@@ -128,7 +128,7 @@ export async function getSession(
 
 /** Only a user has pins. */
 const presentTo = (row: SessionRow, userId: string | undefined) =>
-  present(userId === undefined ? { ...row, is_pinned: undefined } : row)
+  toSession(userId === undefined ? { ...row, is_pinned: undefined } : row)
 
 /** SQL: the unique index of keys. Sessions without an end user share the empty one. */
 const keyIndex = "(org_id, key, agent_id, coalesce(user_id, '')) where key is not null"
@@ -187,7 +187,7 @@ export async function findSessions(
   sessions: { orgId: string; sessionId: string }[],
 ): Promise<Session[]> {
   const values = [sessions.map(({ orgId }) => orgId), sessions.map(({ sessionId }) => sessionId)]
-  return (await db.run<SessionRow>(byIds, values)).map(present)
+  return (await db.run<SessionRow>(byIds, values)).map(toSession)
 }
 
 const insert = statement(
@@ -287,7 +287,7 @@ export async function createSession(
     throw isMissingValue(error) ? new ApiError('not_found', 'Agent') : error
   })
   if (!row) throw new ApiError('invalid_token')
-  return { session: present(row), isNew: row.id === id }
+  return { session: toSession(row), isNew: row.id === id }
 }
 
 /** Events of earlier messages, their bytes, and the previews of the session after them. */
@@ -323,5 +323,5 @@ export async function updateSession(
     .returning(isPinned(userId).as('is_pinned'))
     .executeTakeFirst()
   if (!row) throw new ApiError('not_found', 'Session')
-  return present(row as unknown as SessionRow)
+  return toSession(row as unknown as SessionRow)
 }

@@ -4,7 +4,10 @@ import type { Db } from '../database.ts'
 import { statement, valuesOf } from '../statements.ts'
 import { readableJson } from '../stored-json.ts'
 
-/** Decisions for every call of a tool in a session or of an agent, by the tool's name. */
+/**
+ * Decisions for every call of a tool in a session or of an agent: by the tool's name, or by its
+ * `tool_ref` once another tool has a rule under that name.
+ */
 export type ToolRules = Readonly<Record<string, Omit<ToolRule, 'tool_name'>>>
 
 /** Without `tool_ref`: of a call that an older server announced. */
@@ -26,25 +29,34 @@ const added = `(
   from unnest(:names::text[], :refs::text[], :decisions::text[]) as n(name, ref, decision)
 )`
 
+/** Rules of other tools under these names. */
+const displaced = `(
+  select coalesce(jsonb_object_agg(value->>'tool_ref', value), '{}')
+  from jsonb_each(tool_rules) join unnest(:names::text[], :refs::text[]) as n(name, ref) on key = name
+  where value->>'tool_ref' <> coalesce(ref, '')
+)`
+const merged = `coalesce(tool_rules, '{}') || ${displaced} || ${added}`
+
 const setters = {
   session: statement(
     'set-tool-rules',
     `
-update sessions set tool_rules = coalesce(tool_rules, '{}') || ${added}
+update sessions set tool_rules = ${merged}
 where org_id = :orgId and id = :sessionId
 returning agent_id`,
   ),
   agent: statement(
     'set-agent-tool-rules',
     `
-update agents set tool_rules = coalesce(tool_rules, '{}') || ${added}
+update agents set tool_rules = ${merged}
 where org_id = :orgId and id = (select agent_id from sessions where org_id = :orgId and id = :sessionId)
 returning id as agent_id, (select count(*) from jsonb_object_keys(tool_rules))::integer as total`,
   ),
 }
 
 /**
- * Sets rules for tools, and replaces earlier ones. Returns the agent whose rules changed.
+ * Sets rules for tools, and replaces earlier ones of the same tools. Returns the agent whose rules
+ * changed.
  * Contract: `db` is a transaction; throws `tool_rules_full`.
  */
 export async function setToolRules(

@@ -15,10 +15,10 @@ import type { Db } from '../database.ts'
 import { textList, textRows } from '../json-lists.ts'
 import { type NamedStatement, statement, valuesOf } from '../statements.ts'
 import { nanosOf } from '../usage.ts'
-import { appendEvents, eventLists, listedEvents } from './log-sql.ts'
+import { appendEvents, eventLists, listedEvents, type NewEvent } from './log-sql.ts'
 import { type EventMark, hasEvent } from './lost-events.ts'
 import { countedTexts, storeRows } from './texts.ts'
-import type { NewEvent, TurnRun } from './turns.ts'
+import type { TurnRun } from './turns.ts'
 
 const endPart = `, d as (
   delete from turns where id = :turnId and (select ended from s)
@@ -48,7 +48,7 @@ const countPart = (more = '') => `, c as (
     cost_nanos = case when excluded.cost_nanos is null then c.cost_nanos else coalesce(c.cost_nanos, 0) + excluded.cost_nanos end
 )`
 
-/** Adds the usage to its day. After `c`, so that all appends lock counters first. */
+/** Adds the usage to its day. */
 const usedPart = `, u as (
   insert into usage_days as u (org_id, day, agent_id, model, user_id, key_id, shard, calls, input_tokens, output_tokens, cache_read_tokens, cache_creation_tokens, cost_nanos)
   select org_id, (updated_at at time zone 'UTC')::date, agent_id, :usedModel, coalesce(user_id, ''), coalesce(channel_key_id, api_key_id, ''),

@@ -5,7 +5,7 @@ export type TurnCounts = {
   running: number
   /** Accepted, and not yet taken by a node. */
   queued: number
-  /** Parked until a client or a person answers. Counted up to a limit. */
+  /** Parked until a client or a person answers, or a budget has room. Counted up to a limit. */
   waiting: number
   /** 0 while none waits for a node. */
   queue_age_seconds: number

@@ -5,8 +5,7 @@ import { statement, valuesOf } from '../statements.ts'
 import type { UsageRow } from '../usage.ts'
 import { appendEvents, events, type NewEvent } from './log-sql.ts'
 import type { ToolRules } from './tool-rules.ts'
-
-export type { NewEvent } from './log-sql.ts'
+import { runningTurns } from './user-turns.ts'
 
 /** One attempt at a turn. Its appends are refused once another attempt has begun. */
 export type TurnRun = { orgId: string; sessionId: string; turnId: string; attempt: number | null }
@@ -38,7 +37,7 @@ const take: Statement = {
   name: 'take-turn',
   text: `
 with before as (
-  select s.turn_node, t.refused_at, t.missing_capabilities, t.refused_at <= now() - $5 * interval '1 millisecond' as overdue
+  select s.sequence as rules_at, s.turn_node, t.refused_at, t.missing_capabilities, t.refused_at <= now() - $5 * interval '1 millisecond' as overdue
   from sessions s left join turns t on t.id = $3 where s.org_id = $1 and s.id = $2
 ), s as (
   update sessions set
@@ -57,7 +56,7 @@ with before as (
     node_id = excluded.node_id, refused_at = null, missing_capabilities = null,
     created_at = case when turns.node_id is null then turns.created_at else now() end
 )
-select ${takenColumns}, before.turn_node <> $4 as taken_over, before.refused_at, before.missing_capabilities, before.overdue
+select ${takenColumns}, before.rules_at, before.turn_node <> $4 as taken_over, before.refused_at, before.missing_capabilities, before.overdue
 from before, s join agents a on a.org_id = s.org_id and a.id = s.agent_id`,
 }
 
@@ -96,6 +95,8 @@ export type TakenTurn = UsageRow & {
   now: string
   tool_rules: ToolRules | null
   agent_tool_rules: ToolRules | null
+  /** Both have the rules up to this sequence. Absent: the turn has just begun. */
+  rules_at?: number
   /** The model of its first call, if the statement that stored its message took the turn. */
   route?: ModelRoute | null
   /** True when its node died during the turn; a released turn has no node. */
@@ -118,14 +119,12 @@ export async function takeTurn(db: Db, run: Omit<TurnRun, 'attempt'>, nodeId: st
   return taken
 }
 
-const runningTurns: Statement = {
-  name: 'running-turns',
-  text: 'select count(*) from (select from turns where org_id = $1 limit $2) running',
-}
+const countRunning = statement('running-turns', runningTurns)
 
 /** Counts the running turns of an organization up to a limit. */
-export async function countRunningTurns(db: Db, orgId: string, limit: number): Promise<number> {
-  const [row] = await db.run<{ count: number }>(runningTurns, [orgId, limit])
+export async function countRunningTurns(db: Db, orgId: string, turnsMax: number): Promise<number> {
+  const values = valuesOf(countRunning, { orgId, turnsMax })
+  const [row] = await db.run<{ count: number }>(countRunning, values)
   return row!.count
 }
 
@@ -218,6 +217,26 @@ export type Release = {
 export async function releaseTurn(db: Db, run: TurnRun, { harmed, atOnce }: Release) {
   const { orgId, sessionId, turnId, attempt } = run
   await db.run(release, [orgId, sessionId, turnId, attempt, harmed, atOnce])
+}
+
+/** One in so many attempts counts although its node lives: the turn may block its nodes. */
+const countedEvery = 10
+
+const forgive: Statement = {
+  name: 'forgive-attempt',
+  text: `
+update sessions set turn_tries = greatest(0, turn_tries - 1)
+where org_id = $1 and id = $2 and turn_id = $3 and turn_attempt > $4`,
+}
+
+/**
+ * Stops counting an attempt that another node took over: its own node was slow, but lives. Every
+ * tenth attempt counts, so that a turn that blocks each of its nodes fails as well.
+ */
+export async function forgiveAttempt(db: Db, run: TurnRun): Promise<void> {
+  const { orgId, sessionId, turnId, attempt } = run
+  if (attempt === null || attempt % countedEvery === 0) return
+  await db.run(forgive, [orgId, sessionId, turnId, attempt])
 }
 
 const refusal = statement(

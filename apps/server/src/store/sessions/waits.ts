@@ -2,9 +2,9 @@ import type { WaitingFor } from '@outlast/contract'
 import { atomically, type Db, type Statement } from '../database.ts'
 import { shardOf } from '../shards.ts'
 import { statement, valuesOf } from '../statements.ts'
-import { appendEvents, eventLists, listedEvents } from './log-sql.ts'
+import { appendEvents, eventLists, listedEvents, type NewEvent } from './log-sql.ts'
 import { type EventMark, hasEvent } from './lost-events.ts'
-import { type NewEvent, type TurnRun, wakeParked } from './turns.ts'
+import { type TurnRun, wakeParked } from './turns.ts'
 
 /** The input that a turn waits for, and when the first part of it expires. */
 export type TurnWait = { waitingFor: WaitingFor; expiresAt: string }

@@ -26,6 +26,7 @@ export type MasterKeysTable = {
   id: string
   sealed: string
   created_at: Generated<Time>
+  replaced_at: NullableTime
 }
 
 export type MembersTable = {

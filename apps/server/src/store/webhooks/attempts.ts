@@ -94,6 +94,7 @@ with o as (
 ), d as (
   update webhook_deliveries d set
     status = o.status,
+    claim = d.claim + 1,
     attempts = d.attempts + 1,
     due_at = case when o.status = 'pending' then clock_timestamp() + o.delay_ms * interval '1 millisecond' end,
     attempted_at = clock_timestamp(),
@@ -116,6 +117,7 @@ with o as (
       when not :isWorking and failing_since <= now() - :failingDays::float8 * interval '1 day' then 'failing'
     end
   where id = :webhookId and url = :url and enabled and (not :isWorking or :isGone or :pauseMs::float8 > 0 or failing_since is not null)
+    and exists (select from o join webhook_deliveries d using (event_id, claim) where d.webhook_id = :webhookId)
   returning org_id, enabled, disabled_reason
 )
 insert into audit_log (org_id, id, actor_type, action, target, details)
@@ -127,8 +129,8 @@ returning org_id`,
 /**
  * Stores the outcomes of one webhook's claims. Disables a webhook whose receiver is gone, or has
  * failed for `failingDays`, with an audit entry: then it returns the organization.
- * Contract: a claim that another one has replaced changes nothing; no outcome shortens a pause, not
- * even a success of a request that began before it.
+ * Contract: a claim that is settled, or that another one has replaced, changes nothing; no outcome
+ * shortens a pause, not even a success of a request that began before it.
  */
 export async function settleDeliveries(
   db: Db,
@@ -175,13 +177,19 @@ with recursive waiting as (
     priority => 10
   ) from waiting join webhooks w on w.id = waiting.id
   where waiting.due_at <= now() and w.enabled and (w.resume_at is null or w.resume_at <= now())
+    and (
+      select j.id from graphile_worker.jobs j
+      where j.key = 'webhook:' || w.id and j.attempts < j.max_attempts
+        and (j.locked_at is null or j.locked_at > now() - interval '5 seconds')
+    ) is null
 )
 select exists (select from webhooks where enabled) as enabled, (select count(*) from j) as jobs`,
 }
 
 /**
  * Adds a job for each webhook with deliveries that are due: new ones, retries, and those whose node
- * has died. Turns come before them. True if some webhook may get deliveries.
+ * has died. A job that a worker has just taken is present: to add it again would lock it against
+ * the worker. Turns come before them. True if some webhook may get deliveries.
  */
 export async function wakeWebhooks(db: Db): Promise<boolean> {
   const [row] = await db.run<{ enabled: boolean }>(wake, [])

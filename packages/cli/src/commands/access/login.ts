@@ -133,7 +133,7 @@ async function emailOf({ io, out }: Context, url: string, config: AuthConfig): P
   if (config.oauth_providers?.length > 0) {
     const names = config.oauth_providers.join(' or ')
     out.note(
-      `To sign in with ${names}, create a key at ${url}/docs (POST /v1/auth/api-keys) and paste it here.`,
+      `To sign in with ${names}, create a key in the console at ${url} (Settings, API keys) and paste it here.`,
     )
   }
   if (!config.password_auth_enabled) return ''

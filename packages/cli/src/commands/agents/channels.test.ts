@@ -7,7 +7,8 @@ import { channelClient } from '../../../../../apps/server/test/channel.ts'
 import { beforeAll } from '../../../../../apps/server/test/hooks.ts'
 import { startServer } from '../../../../../apps/server/test/server.ts'
 import { createAgent } from '../../../../../apps/server/test/session.ts'
-import { runHere } from '../../../test/here.ts'
+import { type Fate, startProxy } from '../../../../sdk/test/http-proxy.ts'
+import { printedBy, runHere } from '../../../test/here.ts'
 
 let server: Awaited<ReturnType<typeof startServer>>
 let agent: string
@@ -20,11 +21,7 @@ beforeAll(async (t) => {
 const cli = (...args: string[]) =>
   runHere(['channels', ...args], { env: { OUTLAST_URL: server.url } })
 
-async function run(...args: string[]): Promise<string> {
-  const { code, stdout, stderr } = await cli(...args)
-  assert.equal(code, 0, stderr)
-  return stdout.trim()
-}
+const run = (...args: string[]) => printedBy(cli(...args))
 
 test('opens a channel with a key that works, and closes it', async () => {
   const settings = ['--visibility', 'messages', '--rate-limit', '60']
@@ -50,6 +47,16 @@ test('opens a channel with a key that works, and closes it', async () => {
   assert.match(await run('keys', agent, id), /revoked/)
   await run('delete', agent, id, '--yes')
   assert.equal((await cli('get', agent, id)).code, 5)
+})
+
+test('prints the id of a deleted channel also after a retry', async (t) => {
+  const id = await run('create', agent, '--quiet')
+  const fates: Fate[] = ['lose answer']
+  const { url } = await startProxy(t, server.url, ({ method }) =>
+    method === 'DELETE' ? (fates.shift() ?? 'pass') : 'pass',
+  )
+  const args = ['channels', 'delete', agent, id, '--quiet', '--yes', '--url', url]
+  assert.deepEqual(await runHere(args), { code: 0, stdout: `${id}\n`, stderr: '' })
 })
 
 test('sets identity providers, origins and a spending limit, and removes them', async (t) => {

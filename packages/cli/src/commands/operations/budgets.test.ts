@@ -3,7 +3,7 @@ import { type TestContext, test } from 'node:test'
 import { beforeAll } from '../../../../../apps/server/test/hooks.ts'
 import { startServer } from '../../../../../apps/server/test/server.ts'
 import { converse, createAgent, createSession } from '../../../../../apps/server/test/session.ts'
-import { runHere } from '../../../test/here.ts'
+import { printedBy, runHere } from '../../../test/here.ts'
 
 let server: Awaited<ReturnType<typeof startServer>>
 
@@ -14,11 +14,7 @@ beforeAll(async (t) => {
 
 const cli = (...args: string[]) => runHere(args, { env: { OUTLAST_URL: server.url } })
 
-async function run(...args: string[]): Promise<string> {
-  const { code, stdout, stderr } = await cli(...args)
-  assert.equal(code, 0, stderr)
-  return stdout.trim()
-}
+const run = (...args: string[]) => printedBy(cli(...args))
 
 test('a budget of an agent is created, shown, changed, topped up and deleted', async () => {
   const period = ['--per', 'month', '--timezone', 'Europe/Kyiv']

@@ -5,7 +5,7 @@ import { examine, isUnreachable } from '../../doctor/examine.ts'
 import type { Finding } from '../../doctor/finding.ts'
 import { linesOf, summaryOf } from '../../doctor/report.ts'
 import { visitOf } from '../../doctor/visit.ts'
-import { wrap } from '../../output/width.ts'
+import { cut, oneLine, wrap } from '../../output/width.ts'
 
 const secondsMax = 3_600
 
@@ -65,7 +65,7 @@ function waitingLine({ stderr }: Io) {
   const show = (check: string) => {
     clear()
     if (!stderr.isTTY) return
-    stderr.write(`Checking whether ${check} …`.slice(0, (stderr.columns ?? 80) - 1))
+    stderr.write(cut(oneLine(`Checking whether ${check} …`), (stderr.columns ?? 80) - 1))
     isShown = true
   }
   return { show, clear }

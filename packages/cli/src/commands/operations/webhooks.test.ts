@@ -5,9 +5,9 @@ import {
   expectSigned,
   startReceiver,
   startWithWebhooks,
-} from '../../../../../apps/server/test/receiver.ts'
+} from '../../../../../apps/server/test/remotes/receiver.ts'
 import { createAgent, createSession } from '../../../../../apps/server/test/session.ts'
-import { runHere } from '../../../test/here.ts'
+import { printedBy, runHere } from '../../../test/here.ts'
 
 let server: Awaited<ReturnType<typeof startWithWebhooks>>
 let receiver: Awaited<ReturnType<typeof startReceiver>>
@@ -20,11 +20,7 @@ beforeAll(async (t) => {
 const cli = (...args: string[]) =>
   runHere(['webhooks', ...args], { env: { OUTLAST_URL: server.url } })
 
-async function run(...args: string[]): Promise<string> {
-  const { code, stdout, stderr } = await cli(...args)
-  assert.equal(code, 0, stderr)
-  return stdout.trim()
-}
+const run = (...args: string[]) => printedBy(cli(...args))
 
 test('manages a webhook from its creation to its deletion', async () => {
   const made = JSON.parse(await run('create', receiver.url, '--event', 'session.created', '--json'))

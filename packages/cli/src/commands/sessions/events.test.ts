@@ -75,7 +75,7 @@ test('exits with 2 for a mistake in the command line, and with 5 for an unknown 
   assert.equal((await events()).code, 2)
 })
 
-test('--follow prints new events until Ctrl-C', async () => {
+test('--follow prints new events until Ctrl-C, without deltas', async () => {
   const { id } = await createSession(server)
   const running = startOutlast(['events', id, '--follow', '--json', '--url', server.url])
   await running.says('stdout', /session\.started/)
@@ -83,15 +83,33 @@ test('--follow prints new events until Ctrl-C', async () => {
   await running.says('stdout', /session\.idled.*\n/)
   running.child.kill('SIGINT')
   assert.equal(await running.ended, 130)
-  const stored = running.said.stdout
+  const sequences = running.said.stdout
     .trimEnd()
     .split('\n')
     .map((line) => JSON.parse(line).sequence)
-  const sequences = stored.filter((sequence) => sequence !== undefined)
   assert.deepEqual(
     sequences,
     sequences.map((_, at) => at + 1),
   )
+})
+
+test('--follow prints deltas that --types names', async () => {
+  const { id } = await createSession(server)
+  const args = [
+    'events',
+    id,
+    '--follow',
+    '--json',
+    '--types',
+    'output.message.delta,session.started',
+  ]
+  const running = startOutlast([...args, '--url', server.url])
+  await running.says('stdout', /session\.started/)
+  // The stream may begin later than the reply.
+  await post(server, id, scripted({ text: 'word '.repeat(5_000), tokens_per_second: 10 }))
+  await running.says('stdout', /output\.message\.delta/)
+  running.child.kill('SIGINT')
+  assert.equal(await running.ended, 130)
 })
 
 test('prints the detail below the type on a narrow terminal, within its width', async (t) => {

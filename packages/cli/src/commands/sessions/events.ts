@@ -36,8 +36,8 @@ function queryOf({ types, exclude, untilIdle }: Wanted) {
 async function print({ out, io }: Context, wanted: Wanted, event: Event): Promise<void> {
   const isNamed = wanted.types.length === 0 || wanted.types.includes(event.type)
   if (!isNamed || wanted.exclude.includes(event.type)) return
-  if (out.mode === 'json') return out.json(event, true)
   if (isDelta(event) && wanted.types.length === 0) return
+  if (out.mode === 'json') return out.json(event, true)
   return out.line(out.mode === 'quiet' ? event.id : lineOf(event, columnsOf(io.stdout)))
 }
 

@@ -139,7 +139,8 @@ test('lists, searches, moves and deletes files', async (t) => {
   assert.equal((await files('mv', id, '/stuff/text.md', '/')).stdout, '/text.md\n')
   assert.equal((await files('rm', id, '/text.md')).code, 2)
   assert.equal((await files('rm', id, '/text.md', '--yes')).stdout, '/text.md\n')
-  assert.equal((await files('rm', id, '/text.md', '--yes')).code, 1)
+  const gone = { code: 1, stdout: '', stderr: '/text.md does not exist.\n' }
+  assert.deepEqual(await files('rm', id, '/text.md', '--yes', '-q'), gone)
   const asked = atTerminal(t, ['files', 'rm', id, '/stuff', '-r', '--url', server.url])
   await asked.sees(/Delete \/stuff\? \[y\/N\]/)
   asked.type('n\r')

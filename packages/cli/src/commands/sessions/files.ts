@@ -3,6 +3,7 @@ import { exitCodes, UsageError } from '../../core/failure.ts'
 import type { Flags } from '../../core/flags.ts'
 import { bytesOf, findPath, remotePath, within } from '../../files/remote.ts'
 import { yesFlag } from '../../input/deletion.ts'
+import { actOnEach } from '../../input/each.ts'
 import { confirmed } from '../../input/prompt.ts'
 import { sizeText } from '../../output/progress.ts'
 import { oneLine } from '../../output/width.ts'
@@ -101,21 +102,22 @@ const remove = defineCommand({
   summary: 'delete files; a directory that is not empty needs -r',
   positionals: ['<session>', '<path>', '[more…]'],
   flags: { ...recursive, ...yesFlag },
-  async run({ outlast, out, io, signal }, { words: [sessionId, ...paths], flags }) {
+  async run(context, { words: [sessionId, ...paths], flags }) {
+    const { outlast, out, io, signal } = context
     const places = paths.map(remotePath)
     const question = `Delete ${places.map(oneLine).join(', ')}?`
     if (!(await confirmed(io, question, flags.yes))) return exitCodes.failed
-    let code: number = exitCodes.ok
-    for (const place of places) {
-      const query = flags.recursive ? { recursive: true } : {}
+    const query = flags.recursive ? { recursive: true } : {}
+    let isMissing = false
+    const code = await actOnEach(context, places, async (place) => {
       const { deleted } = await outlast.files.delete(sessionId!, place, query, { signal })
       if (deleted) await out.line(out.mode === 'json' ? JSON.stringify(place) : oneLine(place))
       else {
-        out.note(`${oneLine(place)} does not exist.`)
-        code = exitCodes.failed
+        out.failure(`${oneLine(place)} does not exist.`)
+        isMissing = true
       }
-    }
-    return code
+    })
+    return code || (isMissing ? exitCodes.failed : exitCodes.ok)
   },
 })
 

@@ -2,6 +2,7 @@ import { defineCommand, type Noun } from '../../core/command.ts'
 import { exitCodes, UsageError } from '../../core/failure.ts'
 import { saveStream } from '../../files/save.ts'
 import { yesFlag } from '../../input/deletion.ts'
+import { actOnEach } from '../../input/each.ts'
 import { uploadImage } from '../../input/image-file.ts'
 import { confirmed } from '../../input/prompt.ts'
 import { sizeText } from '../../output/progress.ts'
@@ -44,10 +45,10 @@ const create = defineCommand({
   more: 'Prints the ids. `outlast chat --image FILE` uploads and sends an image.',
   positionals: ['<file>', '[more…]'],
   async run(context, { words }) {
-    for (const file of words) {
+    return actOnEach(context, words, async (file) => {
       const image = await uploadImage(context, file)
       await context.out.done(image, `Uploaded ${oneLine(image.filename)} as ${image.id}.`)
-    }
+    })
   },
 })
 
@@ -69,14 +70,14 @@ const remove = defineCommand({
   summary: 'delete images; messages keep their names',
   positionals: ['<image>', '[more…]'],
   flags: yesFlag,
-  async run({ outlast, out, io, signal }, { words, flags }) {
+  async run(context, { words, flags }) {
+    const { outlast, out, io, signal } = context
     const question = `Delete ${words.map(oneLine).join(', ')}?`
     if (!(await confirmed(io, question, flags.yes))) return exitCodes.failed
-    for (const id of words) {
+    return actOnEach(context, words, async (id) => {
       await outlast.images.delete(id, { signal })
       await out.line(out.mode === 'json' ? JSON.stringify(id) : oneLine(id))
-    }
-    return exitCodes.ok
+    })
   },
 })
 

@@ -5,7 +5,8 @@ import path from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { beforeAll } from '../../../../../apps/server/test/hooks.ts'
 import { startServer } from '../../../../../apps/server/test/server.ts'
-import { createSession, scripted } from '../../../../../apps/server/test/session.ts'
+import { createSession, eventsOf, scripted } from '../../../../../apps/server/test/session.ts'
+import { eventually } from '../../../../../apps/server/test/waiting.ts'
 import { runHere } from '../../../test/here.ts'
 
 let server: Awaited<ReturnType<typeof startServer>>
@@ -88,4 +89,16 @@ test('sends a message only after the last event that the caller has read', async
   const { code } = await send(id, '--if-sequence', String(data.at(-1).sequence), 'Two.')
   assert.equal(code, 0)
   assert.equal((await send(id, '--if-sequence', 'last', 'Two.')).code, 2)
+})
+
+test('--quiet prints that the turn was cancelled', async () => {
+  const { id } = await createSession(server)
+  const slow = scripted({ text: `${'word '.repeat(200)}end`, tokens_per_second: 2 })
+  const waiting = send(id, '--wait', '--quiet', slow)
+  await eventually(async () =>
+    (await eventsOf(server, id)).find(({ type }) => type === 'reason.started'),
+  )
+  await server.call('POST', `/v1/sessions/${id}/cancel`)
+  const { code, stderr } = await waiting
+  assert.deepEqual([code, stderr], [1, 'The turn was cancelled.\n'])
 })

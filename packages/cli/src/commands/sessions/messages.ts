@@ -190,7 +190,7 @@ async function answered(
   else if (answer.output !== undefined) await out.text(JSON.stringify(answer.output, null, 2))
   else await out.text(answer.text)
   if (answer.outcome === 'completed') return exitCodes.ok
-  out.note('The turn was cancelled.')
+  out.failure('The turn was cancelled.')
   return exitCodes.failed
 }
 

@@ -9,7 +9,7 @@ import {
   scripted,
 } from '../../../../../apps/server/test/session.ts'
 import { eventually } from '../../../../../apps/server/test/waiting.ts'
-import { runHere } from '../../../test/here.ts'
+import { printedBy, runHere } from '../../../test/here.ts'
 
 let server: Awaited<ReturnType<typeof startServer>>
 beforeAll(async (t) => {
@@ -19,11 +19,8 @@ beforeAll(async (t) => {
 const list = (...flags: string[]) =>
   runHere(['sessions', 'list', ...flags], { env: { OUTLAST_URL: server.url } })
 
-const titlesOf = async (...flags: string[]) => {
-  const { code, stdout, stderr } = await list(...flags, '--json')
-  assert.equal(code, 0, stderr)
-  return JSON.parse(stdout).map(({ title }: { title: string }) => title)
-}
+const titlesOf = async (...flags: string[]) =>
+  JSON.parse(await printedBy(list(...flags, '--json'))).map(({ title }: { title: string }) => title)
 
 test('lists sessions by words, failure, user, model, cost, time and source', async (t) => {
   const { id: agent_id } = await createAgent(server)

@@ -3,7 +3,11 @@ import { type TestContext, test } from 'node:test'
 import { builtins } from '../../../../../apps/server/src/capabilities/index.ts'
 import { addBudget } from '../../../../../apps/server/test/budgets.ts'
 import { beforeAll } from '../../../../../apps/server/test/hooks.ts'
-import { answerFirst, asksTwice, ownTools } from '../../../../../apps/server/test/own-code.ts'
+import {
+  answerFirst,
+  asksTwice,
+  ownTools,
+} from '../../../../../apps/server/test/processes/own-code.ts'
 import { startServer } from '../../../../../apps/server/test/server.ts'
 import {
   createAgent,
@@ -13,7 +17,7 @@ import {
   scripted,
 } from '../../../../../apps/server/test/session.ts'
 import { eventually } from '../../../../../apps/server/test/waiting.ts'
-import { runHere } from '../../../test/here.ts'
+import { printedBy, runHere } from '../../../test/here.ts'
 import { gathers, startProxy } from '../../../test/proxy.ts'
 import { onPty } from '../../../test/pty.ts'
 import { atTerminal } from '../../../test/terminal.ts'
@@ -37,11 +41,7 @@ type Here = Parameters<typeof runHere>[1]
 const cli = (args: string[], options: Here = {}) =>
   runHere(args, { env: { OUTLAST_URL: server.url }, ...options })
 
-const made = async (args: string[]) => {
-  const { code, stdout, stderr } = await cli([...args, '--json'])
-  assert.equal(code, 0, stderr)
-  return JSON.parse(stdout)
-}
+const made = async (args: string[]) => JSON.parse(await printedBy(cli([...args, '--json'])))
 
 /** Starts a session of a new agent whose turn waits for these calls. */
 async function waitWith(name: string, calls: { id: string; name: string; arguments: object }[]) {

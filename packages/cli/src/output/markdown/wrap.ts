@@ -13,8 +13,6 @@ export function lastGrapheme(text: string): number {
   return half + known - graphemes.segment(text.slice(0, known)).containing(known - 1)!.index
 }
 
-export type Wrap = ReturnType<typeof createWrap>
-
 const widthOfPieces = (pieces: readonly Piece[]) =>
   pieces.reduce((width, { text }) => width + widthOf(text), 0)
 

@@ -55,10 +55,11 @@ export function runPartsOf({ messages }: RunAgentInput): RunParts {
 type Part = NewMessage['message']['content'][number]
 
 /** The parts of a message for the API. Contract: throws as `filePart`. */
-function inputContentOf({ content }: AgUiInputMessage, path = 'messages'): Part[] {
+function inputContentOf({ content }: AgUiInputMessage): Part[] {
   if (typeof content === 'string') return [{ type: 'text', text: content }]
-  if (!Array.isArray(content)) throw invalidAt(`${path}/content`, 'must be text or a list of parts')
-  return content.map((part: unknown, index) => partOf(part, `${path}/content/${index}`))
+  if (!Array.isArray(content))
+    throw invalidAt('messages/content', 'must be text or a list of parts')
+  return content.map((part: unknown, index) => partOf(part, `messages/content/${index}`))
 }
 
 type Source = { type?: unknown; value?: unknown; mimeType?: unknown }
@@ -103,7 +104,7 @@ export function messageRequest(
     run_id: input.runId,
   }
   return {
-    message: { role: 'user' as const, content: added.flatMap((one) => inputContentOf(one)) },
+    message: { role: 'user' as const, content: added.flatMap(inputContentOf) },
     metadata,
     ...(controls && { controls }),
     ...(tools.length > 0 && { tools }),

@@ -23,6 +23,7 @@ import { inputFinder } from '../../adapters/find-input.ts'
 import { innerCalls } from '../../adapters/inner-calls.ts'
 import { logReader } from '../../adapters/read-log.ts'
 import { streamTurn, type TurnStream } from '../../adapters/turn-stream.ts'
+import { isUnpaid } from '../../adapters/waiting-calls.ts'
 import type { Api } from '../../core/api.ts'
 import type { Streams } from '../../streams/open-streams.ts'
 import { type Chat, checkChatId, findSession } from './chats.ts'
@@ -190,6 +191,10 @@ function streamOf({ sessionId, after, fold: options }: ChatReply): TurnStream {
 function framesOf(options: FoldOptions): TurnStream['fold'] {
   let fold = beginTurnFold(options)
   return (event) => {
+    const { sequence = 0, context } = event
+    const isBefore = fold.turnId === undefined && sequence > (options.answeredUntil ?? 0)
+    // A message waits with the turn before its own.
+    if (isBefore && isUnpaid(event)) fold = { ...fold, turnId: context.turn_id }
     const folded = foldTurn(fold, event)
     fold = folded.fold
     const frames = folded.chunks.map(chunkFrame).join('')

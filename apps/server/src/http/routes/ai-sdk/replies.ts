@@ -4,6 +4,7 @@ import type { FoldOptions } from '@outlast/contract/folds/ai-sdk'
 import { ApiError } from '../../../errors.ts'
 import type { FoundInput } from '../../adapters/find-input.ts'
 import { listEvents } from '../../adapters/session-events.ts'
+import { waitsNow } from '../../adapters/waiting-calls.ts'
 import {
   attachTo,
   type Chat,
@@ -42,6 +43,22 @@ export const follow = (
   fold: { ...formOf(chat), target: { messageId: id } },
 })
 
+/**
+ * Follows the turn that a message begins. The reply ends if the turn before waits for a budget,
+ * unless that wait is over.
+ */
+export async function followQueued(
+  chat: Chat,
+  sessionId: string,
+  input: Omit<SentInput, 'isQueued'>,
+): Promise<ChatReply> {
+  const { unpaidTurn, waiting, last } = await waitsNow(chat.calls, chat.read, sessionId)
+  const reply = follow(chat, sessionId, input)
+  if (unpaidTurn !== undefined) return { ...reply, after: Math.min(reply.after, last - 1) }
+  if (waiting.size > 0) return reply
+  return { ...reply, fold: { ...reply.fold, answeredUntil: last } }
+}
+
 export type BegunTurn = { start: TurnStart; snapshot: TurnSnapshot }
 
 const begunTurn = async (chat: Chat, sessionId: string, start: TurnStart): Promise<BegunTurn> => ({
@@ -63,7 +80,7 @@ export const showTurn = (
 /** The reply to a message that was sent before. */
 export async function replyTo(chat: Chat, sessionId: string, input: SentInput): Promise<ChatReply> {
   const begun = await findTurnFor(chat, sessionId, input)
-  return begun ? showTurn(chat, sessionId, begun) : follow(chat, sessionId, input)
+  return begun ? showTurn(chat, sessionId, begun) : followQueued(chat, sessionId, input)
 }
 
 /**

@@ -12,7 +12,15 @@ import { listEvents } from '../../adapters/session-events.ts'
 import { sendAnswers } from './answers.ts'
 import { attachTo, type Chat, findLastTurn, findSession, findTurn, readTurn } from './chats.ts'
 import { contentOf } from './content.ts'
-import { type ChatReply, findTurnFor, follow, replyTo, sentInput, showTurn } from './replies.ts'
+import {
+  type ChatReply,
+  findTurnFor,
+  follow,
+  followQueued,
+  replyTo,
+  sentInput,
+  showTurn,
+} from './replies.ts'
 
 export async function sendChat(chat: Chat, body: AiSdkChat): Promise<ChatReply> {
   const last = body.messages.at(-1)!
@@ -53,7 +61,8 @@ async function sendMessage(chat: Chat, body: AiSdkChat, last: UIMessage): Promis
   if ('known' in posted) return replyTo(chat, session.id, sentInput(posted.known))
   const { id, sequence } = posted.sent
   if (on_busy === 'steer') return replyTo(chat, session.id, { id, sequence, isQueued: false })
-  return follow(chat, session.id, posted.sent)
+  const followed = session.status === 'active' ? followQueued : follow
+  return followed(chat, session.id, posted.sent)
 }
 
 type Input = FoundInput['event']
@@ -142,9 +151,14 @@ async function regenerate(chat: Chat, body: AiSdkChat, last: UIMessage): Promise
 /** True for the message with which a retake began the session. */
 async function isRetaken(chat: Chat, { id, forked_from: from }: Session, { data }: Input) {
   if (!from) return false
-  const query = { types: 'input.message', after_sequence: from.sequence, limit: 1 }
-  const [first] = await listEvents<'input.message'>(chat.calls, id, query)
-  return first?.data.message.id === data.message.id
+  // A turn that the fork ended has no `turn.started`.
+  const types = 'input.message,turn.started'
+  const query = { types, after_sequence: from.sequence, limit: 1 }
+  const [first] = await listEvents<'input.message' | 'turn.started'>(chat.calls, id, query)
+  // A message that waited is in the copied part, and its turn may have yet to begin.
+  if (!first) return true
+  const began = 'message' in first.data ? first.data.message.id : first.data.input_message_id
+  return began === data.message.id
 }
 
 type Replacing = { session: Session; input: Input; content?: Content }
@@ -166,7 +180,7 @@ async function unfinished(chat: Chat, { id, status }: Session, input: Input) {
   const sent = sentInput(input)
   const begun = await findTurnFor(chat, id, sent)
   if (begun?.snapshot.endedAt !== undefined) return undefined
-  const reply = begun ? showTurn(chat, id, begun) : follow(chat, id, sent)
+  const reply = begun ? showTurn(chat, id, begun) : await followQueued(chat, id, sent)
   return { reply, isParked: begun?.snapshot.isParked ?? false }
 }
 

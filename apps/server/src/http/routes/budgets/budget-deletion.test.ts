@@ -3,11 +3,10 @@ import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
 import { type TestContext, test } from 'node:test'
 import type { Budget, LedgerEntry } from '@outlast/contract'
-import pg from 'pg'
 import { expectStatus, registerPerson, startGuarded } from '../../../../test/access.ts'
 import { addBudget } from '../../../../test/budgets.ts'
 import { openChannel } from '../../../../test/channel.ts'
-import { queryRows, runSql } from '../../../../test/database.ts'
+import { connectTo, queryRows, runSql, untilLocked } from '../../../../test/database.ts'
 import { type Call, startServer } from '../../../../test/server.ts'
 import { createAgent, createSession, post, scripted } from '../../../../test/session.ts'
 import { eventually } from '../../../../test/waiting.ts'
@@ -150,16 +149,12 @@ test('a settlement whose budget is deleted meanwhile leaves no entry', async (t)
   const id = await channel.as('ada').create()
   expectStatus(await post(server, id, scripted({ text: 'Late.', delay_ms: 600_000 })), 201)
   const running = 'from sessions where reservation is not null'
-  const settling = new pg.Client({ connectionString: server.databaseUrl })
-  settling.on('error', () => {})
-  await settling.connect()
-  t.after(() => settling.end())
+  const settling = await connectTo(t, server.databaseUrl)
   await eventually(async () => (await queryRows(server.databaseUrl, `select ${running}`)).length)
   await settling.query(`begin; select settle_budgets(org_id, id, reservation, null) ${running};
     update sessions set reservation = null where reservation is not null`)
   const deleting = runSql(server.databaseUrl, 'delete from budgets')
-  const waiting = `select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`
-  await eventually(async () => (await queryRows(server.databaseUrl, waiting)).length)
+  await untilLocked(server.databaseUrl)
   await settling.query('commit')
   await deleting
   assert.deepEqual(await budgetsIn(server), [])

@@ -4,9 +4,9 @@ import type { Event } from '@outlast/contract'
 import { expectStatus } from '../../../../test/access.ts'
 import { openChannel } from '../../../../test/channel.ts'
 import { beforeAll } from '../../../../test/hooks.ts'
+import { addVendorModel, startVendor } from '../../../../test/remotes/vendor.ts'
 import { startServer } from '../../../../test/server.ts'
 import { eventsOf, type ScriptStep, scripted } from '../../../../test/session.ts'
-import { addVendorModel, startVendor } from '../../../../test/vendor.ts'
 import { eventually } from '../../../../test/waiting.ts'
 
 let server: Awaited<ReturnType<typeof startServer>>

@@ -5,14 +5,14 @@ import { type JWTPayload, UnsecuredJWT } from 'jose'
 import { expectStatus } from '../../../../test/access.ts'
 import { channelClient, newKey, openChannel } from '../../../../test/channel.ts'
 import { beforeAll } from '../../../../test/hooks.ts'
-import { startServer } from '../../../../test/server.ts'
 import {
   issuerClient,
   newSigner,
   nowSeconds,
   openPort,
   startTokenIssuer,
-} from '../../../../test/token-issuer.ts'
+} from '../../../../test/remotes/token-issuer.ts'
+import { startServer } from '../../../../test/server.ts'
 import { eventually } from '../../../../test/waiting.ts'
 
 let server: Awaited<ReturnType<typeof startServer>>
@@ -180,6 +180,18 @@ test('an issuer that cannot be reached is 503, and keys of the channel still wor
   expectStatus(refused, 503, code)
   assert.ok(Number(refused.headers.get('retry-after')) > 0)
   expectStatus(await channel.call('GET', '/sessions'), 200)
+})
+
+test('a method whose keys cannot be read leaves the token to the others of its issuer', async (t) => {
+  const gone = await openPort(t, () => {})
+  gone.close()
+  const unread = { mode: 'oidc', provider: { issuer: issuer.issuer, jwks_url: gone.url } }
+  const channel = await openTo(unread, oidc())
+  const token = await issuer.sign(claimsOf('ada'))
+  expectStatus(await channel.by(token).call('GET', '/sessions'), 200)
+  const other = await issuer.sign(claimsOf('ada', { aud: 'another-app' }))
+  const refused = await channel.by(other).call('GET', '/sessions')
+  expectStatus(refused, 503, 'identity_provider_unavailable')
 })
 
 test('private addresses are not reached, and redirects lead nowhere', async (t) => {

@@ -1,10 +1,9 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
-import pg from 'pg'
 import { expectStatus } from '../../../../test/access.ts'
 import { assertSettled, budgetState, moveClock, whenParked } from '../../../../test/budgets.ts'
 import { type channelClient, openChannel } from '../../../../test/channel.ts'
-import { queryRows, runSql } from '../../../../test/database.ts'
+import { connectTo, queryRows, runSql } from '../../../../test/database.ts'
 import { beforeAll } from '../../../../test/hooks.ts'
 import { startServer } from '../../../../test/server.ts'
 import { converse, eventsOf, post, scripted } from '../../../../test/session.ts'
@@ -208,10 +207,7 @@ test('the deletion of a channel changes no budget of its users, and they count n
   const [budget] = await budgetsOf(channel)
   const state = await budgetState(server, budget!.id)
   // Each statement that changes or deletes the budget waits for this.
-  const holding = new pg.Client({ connectionString: server.databaseUrl })
-  holding.on('error', () => {})
-  await holding.connect()
-  t.after(() => holding.end())
+  const holding = await connectTo(t, server.databaseUrl)
   await holding.query('begin')
   await holding.query('select from budgets where id = $1 for update', [budget!.id])
   expectStatus(await channel.manage('DELETE', ''), 200)

@@ -4,8 +4,8 @@ import { type TestContext, test } from 'node:test'
 import { expectStatus } from '../../../../test/access.ts'
 import { channelClient, openChannel } from '../../../../test/channel.ts'
 import { beforeAll } from '../../../../test/hooks.ts'
+import { openPort } from '../../../../test/remotes/token-issuer.ts'
 import { startServer } from '../../../../test/server.ts'
-import { openPort } from '../../../../test/token-issuer.ts'
 import { eventually } from '../../../../test/waiting.ts'
 
 let server: Awaited<ReturnType<typeof startServer>>

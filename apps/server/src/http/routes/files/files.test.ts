@@ -1,11 +1,9 @@
 import assert from 'node:assert/strict'
 import net from 'node:net'
 import { test } from 'node:test'
-import pg from 'pg'
-import { queryRows } from '../../../../test/database.ts'
+import { connectTo, untilLocked } from '../../../../test/database.ts'
 import { door, expectError, pathsIn, serverOfFiles } from '../../../../test/files.ts'
 import { follow } from '../../../../test/stream.ts'
-import { eventually } from '../../../../test/waiting.ts'
 
 const { server, fresh } = serverOfFiles()
 
@@ -164,7 +162,7 @@ test('stat returns metadata of a file, a directory and the root', async () => {
   const { call, create } = await fresh()
   await create('/dir/file', { content: 'four' })
   const stat = async (path: string) => call('POST', '/_/stat', { path })
-  const { created_at, updated_at, ...file } = (await stat(' dir//file/ ')).body
+  const { created_at, updated_at, ...file } = (await stat('dir//file/')).body
   assert.deepEqual(file, {
     path: '/dir/file',
     name: 'file',
@@ -332,23 +330,20 @@ test('a directory that was made read-only can go again', async () => {
   assert.deepEqual((await call('DELETE', '/moved')).body, { deleted: true })
 })
 
-test('waiting changes of one session leave connections to other callers', async () => {
+test('waiting changes of one session leave connections to other callers', async (t) => {
   const [held, free] = [await fresh(), await fresh()]
-  const client = new pg.Client(server().databaseUrl)
-  await client.connect()
+  const client = await connectTo(t, server().databaseUrl)
   await client.query('begin')
   await client.query('select from sessions where id = $1 for update', [held.sessionId])
   const waiting = Promise.all(
     Array.from({ length: 60 }, (_, n) => held.create(`/${n}`, { content: 'x' })),
   )
-  const waits = `select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`
-  await eventually(async () => (await queryRows(server().databaseUrl, waits)).length > 0)
+  await untilLocked(server().databaseUrl)
   for (let n = 0; n < 5; n += 1) {
     assert.equal((await free.create(`/${n}`, { content: 'x' })).status, 201)
   }
   await client.query('rollback')
   for (const { status } of await waiting) assert.equal(status, 201)
-  await client.end()
 })
 
 test('the same bytes at the same time, with and without a key, are no deadlock', async () => {

@@ -50,6 +50,10 @@ import { listed, rangeOf, streamChunks } from '../../core/page.ts'
 const bodyBytesMax = 16 * 1024 * 1024
 
 type Params = { session_id: string; '*'?: string }
+
+/** The path of the URL. After a slash, white space is a part of the first name. */
+const pathIn = ({ '*': path }: Params) => `/${path}`
+
 type Changing = Pick<FastifyRequest, 'db' | 'committed' | 'principal'> & { params: Params }
 
 const forToken = (access: 'read' | 'write') => ({ forToken: access, tokenNeeds: 'files' }) as const
@@ -181,7 +185,7 @@ function readRoutes({ app }: Api): void {
       response: { 200: Type.Union([SessionFile, FilePage]), ...errors },
     },
     handler: ({ params, query, principal, db, committed }, reply) =>
-      get({ params, query, principal, db, committed }, reply, normalizePath(params['*']!)),
+      get({ params, query, principal, db, committed }, reply, normalizePath(pathIn(params))),
   })
 }
 
@@ -198,7 +202,7 @@ function writeRoutes({ app, node }: Api): void {
     },
     async handler(request, reply) {
       const { body } = request
-      const path = writablePath(request.params['*']!)
+      const path = writablePath(pathIn(request.params))
       const isReadonly = body.is_readonly ?? false
       if (body.is_directory) {
         const made = await change(node, request, async ({ tree, load }) => {
@@ -227,7 +231,7 @@ function writeRoutes({ app, node }: Api): void {
       response: { 200: SessionFile, ...errors },
     },
     async handler(request, reply) {
-      const path = writablePath(request.params['*']!)
+      const path = writablePath(pathIn(request.params))
       const { keep, bytes } = await brought(node, request, request.body)
       const isReadonly = request.body.is_readonly ?? undefined
       const updated = await change(node, request, async ({ tree, load }, db) => {
@@ -253,7 +257,7 @@ function deleteRoutes({ app, node }: Api): void {
       response: { 200: Deleted, ...errors },
     },
     async handler(request) {
-      return remove(node, request, normalizePath(request.params['*']!), request.query.recursive)
+      return remove(node, request, normalizePath(pathIn(request.params)), request.query.recursive)
     },
   })
 

@@ -165,9 +165,9 @@ test('a search that keeps a thread busy holds up no other session', async () => 
     const slow = grep('[0-7][0-9a-f]{900}[^0-9a-f]', 'digits.txt')
     const other = server.call('POST', `${mine}/_/grep`, { pattern: 'mine' })
     const first = await Promise.race([slow, other])
-    assert.ok([200, 408].includes((await slow).status))
+    assert.ok([200, 408, 503].includes((await slow).status))
     // On a loaded machine both may take the 10 s of the slow one.
-    return first === (await other) ? first : undefined
+    return first === (await other) && first.status === 200 ? first : undefined
   })
   assert.deepEqual([status, body.total], [200, 1], JSON.stringify(body))
 })

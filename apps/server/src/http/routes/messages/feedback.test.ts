@@ -10,10 +10,10 @@ import {
 } from '../../../../test/access.ts'
 import { queryRows } from '../../../../test/database.ts'
 import { beforeAll } from '../../../../test/hooks.ts'
+import { startModel } from '../../../../test/remotes/written-model.ts'
 import type { Call } from '../../../../test/server.ts'
 import { createAgent, createSession, eventsOf, post } from '../../../../test/session.ts'
 import { eventually } from '../../../../test/waiting.ts'
-import { startModel } from '../../../../test/written-model.ts'
 
 type Server = Awaited<ReturnType<typeof startGuarded>>
 let server: Server

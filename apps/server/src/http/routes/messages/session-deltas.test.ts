@@ -3,10 +3,10 @@ import assert from 'node:assert/strict'
 import test, { type TestContext } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Event } from '@outlast/contract'
+import { type ModelCall, startModel } from '../../../../test/remotes/written-model.ts'
 import { startServer } from '../../../../test/server.ts'
 import { createSession, eventsOf, post } from '../../../../test/session.ts'
 import { follow } from '../../../../test/stream.ts'
-import { type ModelCall, startModel } from '../../../../test/written-model.ts'
 
 const words = Array.from({ length: 10 }, (_, n) => `word${n} `)
 const whole = words.join('')
@@ -35,7 +35,7 @@ async function write(reply: ModelCall, { events, until }: Stream, some: string[]
   for (const word of some) {
     const text = textOf(events) + word
     reply.say(word)
-    await until(() => (textOf(events) === text ? true : undefined))
+    await until(() => textOf(events) === text)
   }
 }
 
@@ -59,6 +59,7 @@ test('resuming from an event inside a message continues inside the message', asy
     await post(server, id, 'Speak.')
     const first = await reply(isCancelled ? 3 : 1)
     await write(first, one, words.slice(0, 2))
+    await all.event('output.message.delta')
     first.say(words[2]!)
     await meanwhile()
     const { id: at } = await one.event(type, isCancelled ? 1 : 2)
@@ -161,7 +162,7 @@ test('deltas come at most every 50 ms, accumulate, and can leave the accumulated
   }
   const all = whole.repeat(6)
   for (const { events, until } of [full, bare]) {
-    await until(() => (textOf(events) === all ? true : undefined))
+    await until(() => textOf(events) === all)
   }
   written.end()
   await Promise.all([full.event('session.idled'), bare.event('session.idled')])

@@ -5,9 +5,8 @@ import net from 'node:net'
 import test, { type TestContext } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Event } from '@outlast/contract'
-import pg from 'pg'
 import { createKey, registerPerson, startGuarded } from '../../../../test/access.ts'
-import { queryRows } from '../../../../test/database.ts'
+import { connectTo, lockWaits, queryRows, untilLocked } from '../../../../test/database.ts'
 import { startServer } from '../../../../test/server.ts'
 import { converse, createSession, eventsOf, post, typesOf } from '../../../../test/session.ts'
 import { follow } from '../../../../test/stream.ts'
@@ -212,22 +211,17 @@ async function openStreams(url: string) {
 async function leaveEarly(t: TestContext, server: Awaited<ReturnType<typeof startGuarded>>) {
   const { key, call } = await createKey(server, await registerPerson(server))
   const { id } = await createSession({ url: server.url, call })
-  const locking = new pg.Client({ connectionString: server.databaseUrl })
-  locking.on('error', () => {})
-  await locking.connect()
-  t.after(() => locking.end())
+  const locking = await connectTo(t, server.databaseUrl)
   await locking.query('begin; lock table sessions in access exclusive mode')
   const url = `${server.url}/v1/sessions/${id}/sse`
   const client = await openByHand(t, url, '', { authorization: key })
-  const waiting = `select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`
-  const isWaiting = async () => (await queryRows(server.databaseUrl, waiting)).length > 0
-  await eventually(isWaiting)
+  await untilLocked(server.databaseUrl)
   client.reset()
   // Answered after the server learned that the connection was reset.
   for (let count = 0; count < 3; count += 1) await server.call('GET', '/health')
   await locking.query('rollback')
-  await eventually(async () => !(await isWaiting()))
-  return { key, call, id, locking, isWaiting }
+  await eventually(async () => (await lockWaits(server.databaseUrl)) === 0)
+  return { key, call, id, locking }
 }
 
 test('a client that is gone before its stream begins counts as no open stream', async (t) => {
@@ -242,11 +236,11 @@ test('a client that is gone before its stream begins counts as no open stream', 
 
 test('a stop waits for answers after a client was gone before its stream began', async (t) => {
   const server = await startGuarded(t)
-  const { call, locking, isWaiting } = await leaveEarly(t, server)
+  const { call, locking } = await leaveEarly(t, server)
   await locking.query('begin; lock table agents in access exclusive mode')
   const answer = call('GET', '/v1/agents')
   answer.catch(() => {})
-  await eventually(isWaiting)
+  await untilLocked(server.databaseUrl)
   const stopped = server.stop()
   // The node leaves just before the server closes its connections.
   const nodes = () => queryRows(server.databaseUrl, 'select from nodes')
@@ -282,8 +276,7 @@ test('a stalled client gets all events once it reads', async (t) => {
 test('streams that wait for the database leave connections to other requests', async (t) => {
   const { server, id } = await session(t)
   await converse(t, server, id, 'hi')
-  const locking = new pg.Client({ connectionString: server.databaseUrl })
-  await locking.connect()
+  const locking = await connectTo(t, server.databaseUrl)
   try {
     await locking.query('begin; lock table events in access exclusive mode')
     const streams = await Promise.all(

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict'
 import test, { type TestContext } from 'node:test'
 import type { Event } from '@outlast/contract'
-import pg from 'pg'
 import {
   callerWith,
   createKey,
@@ -9,7 +8,7 @@ import {
   registerPerson,
   startGuarded,
 } from '../../../../test/access.ts'
-import { queryRows, runSql } from '../../../../test/database.ts'
+import { connectTo, queryRows, runSql, untilLocked } from '../../../../test/database.ts'
 import { type ServerOptions, startServer } from '../../../../test/server.ts'
 import { converse, createAgent, createSession, eventsOf, post } from '../../../../test/session.ts'
 import { follow } from '../../../../test/stream.ts'
@@ -71,19 +70,6 @@ const generationOf = (events: Event[]) =>
 /** The prompt of a session's model call as another node reads it. */
 async function readElsewhere(t: TestContext, databaseUrl: string, sessionId: string) {
   return generationOf(await eventsOf(await startServer(t, { databaseUrl }), sessionId))
-}
-
-async function connect(t: TestContext, databaseUrl: string) {
-  const client = new pg.Client({ connectionString: databaseUrl })
-  client.on('error', () => {})
-  await client.connect()
-  t.after(() => client.end())
-  return client
-}
-
-async function untilWaiting(databaseUrl: string) {
-  const waiting = `select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`
-  await eventually(async () => (await queryRows(databaseUrl, waiting)).length > 0)
 }
 
 test('a prompt that no session names any more is deleted, which leaves room for others', async (t) => {
@@ -192,12 +178,12 @@ test('a fork whose texts are being deleted stores them again', async (t) => {
   })
   await agedTexts(100)
   const before = await texts()
-  const deleting = await connect(t, server.databaseUrl)
+  const deleting = await connectTo(t, server.databaseUrl)
   await deleting.query('begin')
   await deleting.query('delete from texts')
   await deleting.query(`delete from counters where agent_id = 'texts'`)
   const forking = server.call('POST', `/v1/sessions/${session.id}/fork`)
-  await untilWaiting(server.databaseUrl)
+  await untilLocked(server.databaseUrl)
   await deleting.query('commit')
   expectStatus(await forking, 201)
   const after = before.map((text) => ({ ...text, age: 0 }))
@@ -212,7 +198,7 @@ test('a text that a transaction uses is not deleted', async (t) => {
   const { server, session, agedTexts, agedSession, texts, untilSwept } = await prompted(t)
   await agedSession(1_000)
   await agedTexts(100)
-  const using = await connect(t, server.databaseUrl)
+  const using = await connectTo(t, server.databaseUrl)
   await using.query('begin')
   await using.query('update texts set used_at = now()')
   expectStatus(await server.call('DELETE', `/v1/sessions/${session.id}`), 204)

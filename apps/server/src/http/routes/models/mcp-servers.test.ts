@@ -7,7 +7,7 @@ import {
   startEverything,
   startMcp,
   startWithMcp,
-} from '../../../../test/mcp.ts'
+} from '../../../../test/remotes/mcp.ts'
 import { startServer } from '../../../../test/server.ts'
 import { createAgent, createSession } from '../../../../test/session.ts'
 

@@ -1,19 +1,19 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { createServer, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import type { ServerResponse } from 'node:http'
 import { Readable } from 'node:stream'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { reservePort } from '../../../../../../test/ports.ts'
 import { callerWith, expectStatus, registerPerson, startGuarded } from '../../../../test/access.ts'
+import { createTestDatabase } from '../../../../test/database.ts'
 import {
   addProvider,
   modelsOf,
   sendJson,
   startAnyVendor,
   vendorKey,
-} from '../../../../test/any-vendor.ts'
-import { createTestDatabase } from '../../../../test/database.ts'
+} from '../../../../test/remotes/any-vendor.ts'
 import { startServer } from '../../../../test/server.ts'
 
 test('100,000 models are cut at 5,000, without a pause of the server; none becomes stale', async (t) => {
@@ -129,11 +129,7 @@ test('a vendor failure is 502 with the reason and without the key', async (t) =>
       assert.equal(last_synced_at, undefined)
     })
   }
-  const nobody = createServer().listen(0, '127.0.0.1')
-  await once(nobody, 'listening')
-  const { port } = nobody.address() as AddressInfo
-  await new Promise((resolve) => nobody.close(resolve))
-  const { path } = await addProvider(patient.call, `http://127.0.0.1:${port}/v1`)
+  const { path } = await addProvider(patient.call, `http://127.0.0.1:${await reservePort()}/v1`)
   const answer = await patient.call('POST', `${path}/sync-models`)
   assert.match(expectStatus(answer, 502, 'provider_failed').error, /ECONNREFUSED/)
 })

@@ -12,7 +12,7 @@ import {
   modelsOf,
   sendJson,
   startAnyVendor,
-} from '../../../../test/any-vendor.ts'
+} from '../../../../test/remotes/any-vendor.ts'
 import { type Call, startServer } from '../../../../test/server.ts'
 
 /** A compatible server whose list a test can change, and a provider with a key that names it. */

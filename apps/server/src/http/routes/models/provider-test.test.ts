@@ -5,8 +5,13 @@ import { after, before, test } from 'node:test'
 import { LLMock } from '@copilotkit/aimock'
 import type { ProviderTestResult } from '@outlast/contract'
 import { expectStatus } from '../../../../test/access.ts'
-import { addProvider, sendJson, startAnyVendor, vendorKey } from '../../../../test/any-vendor.ts'
 import { createTestDatabase } from '../../../../test/database.ts'
+import {
+  addProvider,
+  sendJson,
+  startAnyVendor,
+  vendorKey,
+} from '../../../../test/remotes/any-vendor.ts'
 import { type Call, masterKey, startServer } from '../../../../test/server.ts'
 import { converse, createAgent, createSession, dataOf } from '../../../../test/session.ts'
 import { newId } from '../../../ids.ts'

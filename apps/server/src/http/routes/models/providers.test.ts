@@ -137,6 +137,7 @@ test('refuses an invalid provider with the places in details', async (t) => {
   const { id } = (await call('POST', '/v1/llm-providers', ollama)).body
   const cases: [fields: object, path: string][] = [
     [{ name: '' }, 'name'],
+    [{ name: 'a\u001b[2J' }, 'name'],
     [{ name: 'x'.repeat(256) }, 'name'],
     [{ name: 'a\0' }, 'name'],
     [{ provider_type: 'telepathy' }, 'provider_type'],

@@ -35,7 +35,6 @@ export type AskedChat = {
   user: string | undefined
   stream: boolean
   withUsage: boolean
-  hasSchema: boolean
 }
 
 /** Parameters that change the meaning of the answer. Those that only tune it are ignored. */
@@ -83,7 +82,6 @@ export function readChat(body: unknown): AskedChat {
     user: textParam(body, 'user'),
     stream: flagParam(body, 'stream'),
     withUsage: options.include_usage === true,
-    hasSchema: format !== undefined,
   }
 }
 

@@ -3,9 +3,9 @@ import { type TestContext, test } from 'node:test'
 import OpenAI from 'openai'
 import type { ChatCompletionMessageParam } from 'openai/resources/chat/completions'
 import { runSql } from '../../../../test/database.ts'
+import { addVendorModel, startVendor } from '../../../../test/remotes/vendor.ts'
 import { startServer } from '../../../../test/server.ts'
 import { createAgent, eventsOf, post } from '../../../../test/session.ts'
-import { addVendorModel, startVendor } from '../../../../test/vendor.ts'
 import { eventually } from '../../../../test/waiting.ts'
 
 /** `until`: SQL, true for the events when the message is stored, if that takes at most 30 s. */

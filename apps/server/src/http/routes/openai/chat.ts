@@ -43,11 +43,7 @@ export function chatRoutes(openai: OpenAI): void {
       const asked = readChat(request.body)
       const calls = adapterClient(api, request)
       const { place, facts } = await beginChatTurn(beginFor(request, calls), asked)
-      const chat = {
-        id: facts.id.replace('resp_', 'chatcmpl-'),
-        model: asked.model,
-        hasSchema: asked.hasSchema,
-      }
+      const chat = { id: facts.id.replace('resp_', 'chatcmpl-'), model: asked.model }
       if (asked.stream) return streamChat(openai, request, reply, { asked, chat, facts, place })
       const response = responseOf(await awaitResponse(openai, request, { facts, place }))
       if (response.error === null) return completionOf(chat, response)
@@ -91,7 +87,7 @@ function streamChat(
       const folded = foldResponse(response, event)
       response = folded.state
       const frames = folded.chunks.flatMap((chunk) => {
-        const next = foldChat(state, chunk)
+        const next = foldChat(state, chunk, response)
         state = next.state
         return next.choices.map((choice) => chatFrame(chatChunk(state, choice)))
       })

@@ -1,8 +1,9 @@
 /** Begins responses: each is a message, or the answer to a wait. */
 import type { ContentPart, Message, NewMessage, SeedMessage, Session } from '@outlast/contract'
-import type { ResponseFacts, ResponseState } from '@outlast/contract/folds/openai'
+import type { ResponseFacts } from '@outlast/contract/folds/openai'
 import { checkControls } from '../../../access/grants.ts'
 import { ApiError } from '../../../errors.ts'
+import { getAgent } from '../../../store/models/agents.ts'
 import { getSequence } from '../../../store/sessions/messages.ts'
 import { againIfChanged } from '../../adapters/again-if-changed.ts'
 import { waitsNow } from '../../adapters/waiting-calls.ts'
@@ -12,7 +13,14 @@ import { conversationSession, seedsOfSession } from './conversations.ts'
 import { invalidParam } from './errors.ts'
 import { agentOf, type StoredRequest, type TurnSettings } from './params.ts'
 import { parseResponseId, type ResponsePlace, sessionOf } from './place.ts'
-import { type Client, factsOf, locate, readEarlier, readResponse } from './reading.ts'
+import {
+  type Client,
+  type EarlierState,
+  factsOf,
+  locate,
+  readEarlier,
+  readResponse,
+} from './reading.ts'
 import { repeatedMessage, repeatedSession } from './repeat.ts'
 import type { AskedResponse } from './request.ts'
 
@@ -120,10 +128,22 @@ async function openConversation(begin: Begin, asked: AskedResponse, id: string):
     return beginSession(begin, { ...asked, history, model: modelIn(asked), key: id })
   }
   const session = await conversationSession(begin.calls, id, asked.user)
+  if (asked.model === undefined) return session
   const isBegun = session.id !== known || session.status !== 'started'
-  if (isBegun || asked.model === undefined) return session
+  if (isBegun) {
+    if (await isAgentOf(begin, asked.model, session)) return session
+    throw invalidParam('model', `must be ${session.agent_id}, the agent of the conversation`)
+  }
   const history = await seedsOfSession(begin.calls, session)
   return beginSession(begin, { ...asked, history, model: asked.model, key: id })
+}
+
+/** True if a model names the agent of a session, which may be archived. */
+async function isAgentOf({ calls }: Begin, model: string, { agent_id }: Session) {
+  const named = agentOf(model)
+  if ('agent_id' in named) return named.agent_id === agent_id
+  const { db, principal } = calls.request
+  return (await getAgent(db, principal.orgId, agent_id)).name === named.agent_name
 }
 
 /**
@@ -228,7 +248,7 @@ function post(begin: Begin, sessionId: string, { content, ...settings }: Posted)
   return begin.calls.run<Message>('POST', path, body, headers)
 }
 
-type Earlier = { place: ResponsePlace; state: ResponseState; isContinued: boolean }
+type Earlier = EarlierState & { place: ResponsePlace }
 
 async function earlierResponse(calls: Client, id: string): Promise<Earlier> {
   const place = parseResponseId(id)
@@ -237,14 +257,17 @@ async function earlierResponse(calls: Client, id: string): Promise<Earlier> {
 
 /** Continues the session after its latest response; an older one is continued in a fork. */
 async function continueFrom(begin: Begin, asked: AskedResponse, earlier: Earlier) {
-  const { place, state, isContinued } = earlier
+  const { place, state, isContinued, end } = earlier
   const { id, request } = state.facts
   const { model } = request
+  const { sessionId } = place
   if (asked.model !== undefined && asked.model !== model) {
-    throw invalidParam('model', `must be ${model}, as in the earlier response`)
+    const session = await begin.calls.run<Session>('GET', `/v1/sessions/${sessionId}`)
+    if (!(await isAgentOf(begin, asked.model, session))) {
+      throw invalidParam('model', `must be ${model}, as in the earlier response`)
+    }
   }
   const sent = { ...asked, model, previous: id }
-  const { sessionId } = place
   const known = await repeatedIn(begin, sessionId, Math.max(state.sequence, place.start))
   if (known) return located(begin, known)
   const repeated = await repeatedSession(begin.calls, begin.repeat)
@@ -256,7 +279,7 @@ async function continueFrom(begin: Begin, asked: AskedResponse, earlier: Earlier
     if (next) return next
   }
   if (state.phase !== 'over') throw invalidParam('previous_response_id', 'is still in progress')
-  const fork = await forkAt(begin, sessionId, state.sequence)
+  const fork = await forkAt(begin, sessionId, end)
   return sendInput(begin, fork.id, { ...sent, on_busy: 'queue' })
 }
 

@@ -13,7 +13,7 @@ const shown = (agent: Pick<Agent, 'name' | 'created_at'>) => ({
   owned_by: 'outlast',
 })
 
-const limit = 500
+const pageSize = 100
 
 export function agentModelRoutes({ scope, api }: OpenAI): void {
   scope.route({
@@ -24,10 +24,16 @@ export function agentModelRoutes({ scope, api }: OpenAI): void {
     schema: hidden('list_openai_models'),
     async handler(request) {
       const { run } = adapterClient(api, request)
-      const { data } = await run<Static<typeof AgentPage>>('GET', `/v1/agents?limit=${limit}`)
-      // Of agents with one name, the newest has it.
-      const byName = new Map(data.toReversed().map((agent) => [agent.name, agent]))
-      return { object: 'list', data: [...byName.values()].toReversed().map(shown) }
+      const byName = new Map<string, ReturnType<typeof shown>>()
+      for (let offset = 0; ; offset += pageSize) {
+        const path = `/v1/agents?limit=${pageSize}&offset=${offset}`
+        const { data } = await run<Static<typeof AgentPage>>('GET', path)
+        // Of agents with one name, the newest has it.
+        for (const agent of data) {
+          if (!byName.has(agent.name)) byName.set(agent.name, shown(agent))
+        }
+        if (data.length < pageSize) return { object: 'list', data: [...byName.values()] }
+      }
     },
   })
 
@@ -41,7 +47,7 @@ export function agentModelRoutes({ scope, api }: OpenAI): void {
       const { run } = adapterClient(api, request)
       const named = agentOf(request.params.model)
       if ('agent_id' in named) return shown(await run<Agent>('GET', `/v1/agents/${named.agent_id}`))
-      const query = `search=${encodeURIComponent(named.agent_name)}&limit=${limit}`
+      const query = `search=${encodeURIComponent(named.agent_name)}`
       const { data } = await run<Static<typeof AgentPage>>('GET', `/v1/agents?${query}`)
       const found = data.find(({ name }) => name === named.agent_name)
       if (!found) throw new ApiError('not_found', 'Model')

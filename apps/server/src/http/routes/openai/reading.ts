@@ -116,26 +116,40 @@ export async function readResponse(
 
 const laterTypes: readonly string[] = ['input.message', ...answerTypes]
 
+export type EarlierState = {
+  state: ResponseState
+  /** A message, an answer or the turn of another message came after it. */
+  isContinued: boolean
+  /** `sequence` of its last event. */
+  end: number
+}
+
 /**
- * Reads a response as `readResponse` does, and whether a message or an answer came after it, in one
- * pass of the log. Contract: as `locate`.
+ * Reads a response as `readResponse` does, and whether it was continued, in one pass of the log.
+ * Contract: as `locate`.
  */
-export async function readEarlier(
-  client: Client,
-  place: ResponsePlace,
-): Promise<{ state: ResponseState; isContinued: boolean }> {
+export async function readEarlier(client: Client, place: ResponsePlace): Promise<EarlierState> {
   const { sessionId, message, start } = place
   let state = start > message ? beginResponse(await locate(client, place)) : undefined
   let isContinued = false
+  let end = 0
+  let input: string | undefined
   const range = { after: start - 1, types: responseEvents }
   await client
     .read(sessionId, range, (event) => {
       // A response that a message begins is described by its first event.
       state ??= beginResponse(factsOf(place, inputAt(place, event)) ?? fail())
-      if (state.phase === 'over') isContinued = laterTypes.includes(event.type)
-      else state = foldResponse(state, event).state
+      const isBegun = event.type === 'session.activated' && event.data.input_message_id !== input
+      if (state.phase === 'over') isContinued = isBegun || laterTypes.includes(event.type)
+      else {
+        state = foldResponse(state, event).state
+        input ??= state.messageId ?? event.context.input_message_id
+        // The next turn ends a response that was cancelled.
+        isContinued = state.phase === 'over' && isBegun
+        if (!isContinued) end = state.sequence
+      }
       return isContinued
     })
     .catch(asMissing)
-  return { state: state ?? fail(), isContinued }
+  return { state: state ?? fail(), isContinued, end }
 }

@@ -10,7 +10,7 @@ import { keySpaceOf } from '../../core/idempotency.ts'
 import type { ResponsePlace } from './place.ts'
 import type { Client } from './reading.ts'
 
-/** Messages in which that of a repeated request is looked for. */
+/** Newest messages that are searched for the one of the first request. */
 const latestMax = 5
 
 /** Time in which a request counts as repeated: clients wait 10 minutes for an answer. */

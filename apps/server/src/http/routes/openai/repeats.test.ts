@@ -4,7 +4,13 @@ import OpenAI from 'openai'
 import type { Response } from 'openai/resources/responses/responses'
 import { createKey, expectStatus, registerPerson, startGuarded } from '../../../../test/access.ts'
 import { beforeAll } from '../../../../test/hooks.ts'
-import { createAgent, eventsOf, type ScriptStep, scripted } from '../../../../test/session.ts'
+import {
+  createAgent,
+  eventsOf,
+  type ScriptStep,
+  scripted,
+  sessionOf,
+} from '../../../../test/session.ts'
 import { eventually } from '../../../../test/waiting.ts'
 
 let server: Awaited<ReturnType<typeof startGuarded>>
@@ -30,8 +36,6 @@ beforeAll(async (t) => {
 const model = 'agent:ada'
 const ask = (...steps: ScriptStep[]) => ({ model, input: scripted(...steps) })
 const again = { headers: { 'x-stainless-retry-count': '1' } }
-const sessionOf = (response: Response) =>
-  (response as unknown as { outlast: { session_id: string } }).outlast.session_id
 const loggedIn = (id: string, types: string) =>
   eventsOf({ url: server.url, call: key.call }, id, `?types=${types}`)
 
@@ -197,4 +201,34 @@ test('a response that waited before does not cancel what follows', async () => {
   assert.equal((await cancelled()).length, 0)
   await openai.responses.cancel(waiting.id)
   assert.equal((await cancelled()).length, 1)
+})
+
+test('a conversation has no output of a call that was denied or cancelled before it ran', async () => {
+  const { id: conversation } = await openai.conversations.create()
+  const calls = [write, { ...write, id: 'call_other' }]
+  const about = { ...ask({ tool_calls: calls }, { text: 'Denied.' }), conversation }
+  const asked = await openai.responses.create(about)
+  const denials = asked.output.flatMap((item) =>
+    item.type === 'mcp_approval_request'
+      ? [{ type: 'mcp_approval_response' as const, approval_request_id: item.id, approve: false }]
+      : [],
+  )
+  const denied = await openai.responses.create({ model, conversation, input: denials })
+  assert.equal(denied.output_text, 'Denied.')
+  await openai.responses.create({ ...ask({ tool_calls: [write] }), conversation })
+  await openai.responses.create({ ...ask({ text: 'Cancelled.' }), conversation })
+  const { data } = await openai.conversations.items.list(conversation, { order: 'asc' })
+  const [request, answer] = ['mcp_approval_request', 'mcp_approval_response']
+  assert.deepEqual(
+    data.map(({ type }) => type),
+    [
+      ...['message', request, request, answer, answer, 'message'],
+      ...['message', request, 'message', 'message'],
+    ],
+  )
+  const { data: began } = await openai.responses.inputItems.list(denied.id)
+  assert.deepEqual(
+    began.map(({ type }) => type),
+    [answer, answer],
+  )
 })

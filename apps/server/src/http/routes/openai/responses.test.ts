@@ -12,6 +12,7 @@ import {
   replyOf,
   type ScriptStep,
   scripted,
+  sessionOf,
 } from '../../../../test/session.ts'
 import { eventually } from '../../../../test/waiting.ts'
 
@@ -37,9 +38,6 @@ const weather = {
   strict: false,
 }
 const rain = call('get_weather', { city: 'Rome' })
-
-const sessionOf = (response: Response) =>
-  (response as unknown as { outlast: { session_id: string } }).outlast.session_id
 
 async function chunksOf(stream: AsyncIterable<ResponseStreamEvent>) {
   const chunks: ResponseStreamEvent[] = []

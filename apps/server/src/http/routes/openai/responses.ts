@@ -9,8 +9,9 @@ import {
 } from '@outlast/contract/folds/openai'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { ApiError } from '../../../errors.ts'
+import { findCurrentTurn } from '../../../store/sessions/turns.ts'
 import { streamTurn, waitForTurn } from '../../adapters/turn-stream.ts'
-import { answerTypes } from '../../adapters/waiting-calls.ts'
+import { answerTypes, isUnpaid, waitsNow } from '../../adapters/waiting-calls.ts'
 import { messageBytesMax } from '../messages/messages.ts'
 import { beginFor } from './begin.ts'
 import { type ItemsQuery, itemRange } from './conversations.ts'
@@ -88,8 +89,11 @@ export async function awaitResponse(
   request: FastifyRequest,
   { facts, place, discard }: Asked,
 ): Promise<ResponseState> {
-  const isLast = () => state.phase === 'over' || isBlocked(state)
-  let state = await readResponse(adapterClient(api, request), facts, place)
+  const client = adapterClient(api, request)
+  let state = await readResponse(client, facts, place)
+  // The turn before waits for a budget, and the response with it.
+  let isBehind = state.phase === 'queued' && (await isUnpaidNow(client, place))
+  const isLast = () => state.phase === 'over' || isBehind || isBlocked(state)
   const reason = isLast()
     ? undefined
     : await waitForTurn(api, streams, request, {
@@ -97,14 +101,21 @@ export async function awaitResponse(
         after: Math.max(state.sequence, place.start - 1),
         fold(event) {
           state = foldResponse(state, event).state
+          isBehind = state.phase === 'queued' && isUnpaid(event)
           return { frames: '', isLast: isLast() }
         },
       })
   // The client repeats a request that the server ended, and must find its turn.
   if (reason === undefined || reason === 'client_left') await discard?.(state)
   if (state.phase === 'over') return state
-  if (isBlocked(state)) throw new ApiError('budget_wait', facts.id)
+  if (isBehind || isBlocked(state)) throw new ApiError('budget_wait', facts.id)
   throw new ApiError(reason === 'session_deleted' ? 'not_found' : 'shutting_down', 'Response')
+}
+
+/** True if the latest turn waits for a budget. */
+async function isUnpaidNow(client: Client, { sessionId }: ResponsePlace) {
+  const { unpaidTurn } = await waitsNow(client, client.read, sessionId)
+  return unpaidTurn !== undefined
 }
 
 const isBlocked = ({ waits }: ResponseState) => waits.some(({ type }) => type === 'budget')
@@ -190,6 +201,11 @@ async function readInputItems(client: Client, { sessionId, message, start }: Res
   const [input] = await eventsOf(client, sessionId, { after: message - 1, limit: 1 })
   add(input!)
   if (start === message) return [...items.values()]
+  // Outputs belong to calls that the client was asked for.
+  await client.read(sessionId, { after: message, types: ['tool.call_requested'] }, (event) => {
+    if (event.sequence! < start) add(event)
+    return event.sequence! >= start
+  })
   items.clear()
   await client.read(sessionId, { after: start - 1 }, (event) => {
     if (!inputTypes.has(event.type)) return true
@@ -218,12 +234,15 @@ function responseChangeRoutes({ scope, api }: OpenAI): void {
       const calls = adapterClient(api, request)
       const facts = await locate(calls, place)
       const state = await readResponse(calls, facts, place)
+      const isUnbegun = state.phase === 'queued'
       // A turn that waits can be cancelled too; its response stays as it is.
       const isRunning = state.phase === 'open' || (await isWaiting(calls, place, state))
-      if (!isRunning) return responseOf(state)
+      if (!isUnbegun && !isRunning) return responseOf(state)
       // By its id: the next turn may have begun since.
-      const turn_id = await findTurnOf(calls, place)
-      await calls.run('POST', `/v1/sessions/${place.sessionId}/cancel`, { turn_id })
+      const turn_id = await (isUnbegun
+        ? findUnbegunTurn(calls, place, state)
+        : findTurnOf(calls, place))
+      if (turn_id) await calls.run('POST', `/v1/sessions/${place.sessionId}/cancel`, { turn_id })
       return responseOf(await readResponse(calls, facts, place))
     },
   })
@@ -258,6 +277,21 @@ async function findTurnOf({ read }: Client, { sessionId, message }: ResponsePlac
     return false
   })
   return turnId
+}
+
+/**
+ * The turn that has not begun for the message of a response; undefined if it has ended meanwhile.
+ * Contract: throws 409 while the turn of another message runs.
+ */
+async function findUnbegunTurn(
+  { request: { db, principal } }: Client,
+  { sessionId }: ResponsePlace,
+  { messageId }: ResponseState,
+) {
+  const turn = await findCurrentTurn(db, principal.orgId, sessionId)
+  if (!turn?.turn_id) return undefined
+  if (turn.turn_input !== messageId) throw new ApiError('session_not_idle')
+  return turn.turn_id
 }
 
 /** True if a call of a response still waits for what the response asks for. */

@@ -48,10 +48,14 @@ type Building = {
   /** The place of the turn of the event. */
   place: string
   items: ReadonlyMap<string, ResponseItem>
-  /** Ids of the calls of the server that began, also those whose items are no longer kept. */
+  /** Ids of the items of calls that began, also of those that are no longer kept. */
   begun: Set<string>
+  /** Ids of the replies of turns whose answer is JSON. */
+  json: Set<string>
   put: (item: ResponseItem) => void
 }
+
+const outputId = (place: string, callId: string) => `fco_${place}_${callId}`
 
 type Reader<T extends EventType> = (to: Building, event: Extract<Event, { type: T }>) => void
 
@@ -65,20 +69,26 @@ const readers: { [T in EventType]: Reader<T> | 'ignored' } = {
   'reason.started': 'ignored',
   'context.compacting': 'ignored',
   'context.compacted': 'ignored',
-  'output.message.started': 'ignored',
+  'output.message.started': ({ json }, { data: { message_id, expects_json } }) => {
+    if (message_id !== undefined && expects_json) json.add(message_id)
+  },
   'reason.thinking.started': 'ignored',
   'reason.thinking.delta': 'ignored',
   'reason.thinking.completed': 'ignored',
   'output.message.delta': 'ignored',
   'tool.input.delta': 'ignored',
   'llm.generation': 'ignored',
-  'output.message.completed': ({ place, put }, { data }) => {
+  'output.message.completed': ({ place, json, begun, put }, { data }) => {
     const { message, output_errors, imported } = data
+    const isCalling = message.content.some(({ type }) => type === 'tool_call')
+    const isRejected = output_errors || (isCalling && json.has(message.id))
     const text = textOf(message.content)
     const id = `msg_${idWithoutPrefix(message.id)}`
-    if (text !== '' && !output_errors) put(messageItem(id, 'completed', text))
+    if (text !== '' && !isRejected) put(messageItem(id, 'completed', text))
     for (const part of imported ? message.content : []) {
-      if (part.type === 'tool_call') put(functionCallItem(place, part))
+      if (part.type !== 'tool_call') continue
+      put(functionCallItem(place, part))
+      begun.add(outputId(place, part.id))
     }
   },
   'reason.completed': 'ignored',
@@ -90,10 +100,12 @@ const readers: { [T in EventType]: Reader<T> | 'ignored' } = {
     const answer = { approval_request_id: request, approve: decision === 'approved', reason }
     put({ id: `mcpa_${place}_${tool_call_id}`, type: 'mcp_approval_response', ...answer })
   },
-  'tool.call_requested': ({ place, put }, { data: { tool_calls, input } }) => {
+  'tool.call_requested': ({ place, begun, put }, { data: { tool_calls, input } }) => {
     for (const call of tool_calls) {
-      if (!input) put(functionCallItem(place, call))
-      else put(messageItem(`msg_${place}_${call.id}`, 'completed', questionText(input)))
+      const asked =
+        input && messageItem(`msg_${place}_${call.id}`, 'completed', questionText(input))
+      put(asked ?? functionCallItem(place, call))
+      begun.add(outputId(place, call.id))
     }
   },
   'tool.input_resolved': 'ignored',
@@ -109,9 +121,9 @@ const readers: { [T in EventType]: Reader<T> | 'ignored' } = {
     const tool = items.get(toolId)
     const status = success ? 'completed' : 'failed'
     if (tool) put({ ...tool, ...(success ? { output } : { error }), status })
-    else if (!begun.has(toolId)) {
+    else if (begun.has(outputId(place, id)) && !begun.has(toolId)) {
       const about = { call_id: wireCallId(place, id), output: success ? output : String(error) }
-      put({ id: `fco_${place}_${id}`, type: 'function_call_output', status: 'completed', ...about })
+      put({ id: outputId(place, id), type: 'function_call_output', status: 'completed', ...about })
     }
   },
   'tool.progress': 'ignored',
@@ -136,6 +148,7 @@ export const itemEvents = (Object.keys(readers) as EventType[]).filter(
 export function openTranscript(sessionId: string): Transcript {
   const items = new Map<string, ResponseItem>()
   const begun = new Set<string>()
+  const json = new Set<string>()
   const turns = new Map<string, number>()
   const put = (item: ResponseItem) => void items.set(item.id, item)
   return {
@@ -146,7 +159,7 @@ export function openTranscript(sessionId: string): Transcript {
       if (type === 'input.message') turns.set(data.message.id, sequence)
       const read = readers[type] as Reader<EventType> | 'ignored' | undefined
       const place = turnPlace({ sessionId, message })
-      if (typeof read === 'function') read({ place, items, begun, put }, event)
+      if (typeof read === 'function') read({ place, items, begun, json, put }, event)
     },
   }
 }

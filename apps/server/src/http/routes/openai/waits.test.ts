@@ -2,10 +2,9 @@ import assert from 'node:assert/strict'
 import { request } from 'node:http'
 import { test } from 'node:test'
 import OpenAI from 'openai'
-import pg from 'pg'
 import { Type } from 'typebox'
 import { createKey, registerPerson, startGuarded } from '../../../../test/access.ts'
-import { queryRows } from '../../../../test/database.ts'
+import { connectTo, untilLocked } from '../../../../test/database.ts'
 import { startServer } from '../../../../test/server.ts'
 import { createAgent, eventsOf, scripted } from '../../../../test/session.ts'
 import { follow } from '../../../../test/stream.ts'
@@ -91,18 +90,13 @@ test('a client that leaves before its response is awaited counts as no open stre
   const server = await startGuarded(t, { env, capabilities: [...builtins, capability] })
   const { key, call } = await createKey(server, await registerPerson(server))
   await createAgent({ url: server.url, call }, { name: 'ada', capabilities: [{ ref: 'holding' }] })
-  const locking = new pg.Client({ connectionString: server.databaseUrl })
-  locking.on('error', () => {})
-  await locking.connect()
-  t.after(() => locking.end())
+  const locking = await connectTo(t, server.databaseUrl)
   await locking.query('begin; lock table sessions in access exclusive mode')
   const headers = { authorization: key, 'content-type': 'application/json' }
   const sending = request(`${server.url}/openai/v1/responses`, { method: 'POST', headers })
   sending.on('error', () => {})
   sending.end(JSON.stringify({ model: 'agent:ada', input: scripted({ tool_calls: [hold] }) }))
-  const waiting = `select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`
-  const isWaiting = async () => (await queryRows(server.databaseUrl, waiting)).length > 0
-  await eventually(isWaiting)
+  await untilLocked(server.databaseUrl)
   sending.destroy()
   // Answered after the server learned that the connection was closed.
   for (let count = 0; count < 3; count += 1) await server.call('GET', '/health')

@@ -3,8 +3,13 @@ import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { ChangesQuery, changeNouns, Session } from '@outlast/contract'
 import { Type } from 'typebox'
-import { addProvider, modelsOf, sendJson, startAnyVendor } from '../../../../test/any-vendor.ts'
 import { beforeAll } from '../../../../test/hooks.ts'
+import {
+  addProvider,
+  modelsOf,
+  sendJson,
+  startAnyVendor,
+} from '../../../../test/remotes/any-vendor.ts'
 import { createSchedule, everySecond, executionsOf, sending } from '../../../../test/schedules.ts'
 import { startServer } from '../../../../test/server.ts'
 import { createAgent, createSession, post } from '../../../../test/session.ts'

@@ -86,7 +86,7 @@ export function workerRoutes({ app, node, codeProblems }: Api): void {
         if (!nodeId.test(params.worker_id)) throw invalidId('worker', 'node_0123456789abcdef')
         const worker = await setDraining(db, params.worker_id, draining)
         if (!worker) throw new ApiError('not_found', 'Worker')
-        committed.push(() => node.bus.look(worker.id))
+        committed.push(() => node.bus.requestLook(worker.id))
         return worker
       },
     })

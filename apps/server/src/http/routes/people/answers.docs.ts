@@ -2,6 +2,15 @@ import type { DocsTable } from '../../core/docs.ts'
 
 const session = 'session_01933b5a000070008000000000000001'
 
+/** Errors of a decision about tool calls. */
+export const decisionErrors = [
+  'approval_not_pending',
+  'not_granted',
+  'validation_timeout',
+  'session_changing',
+  'tool_rules_full',
+] as const
+
 export const answerDocs = {
   submit_tool_results: {
     tag: 'Tool calls',
@@ -16,7 +25,7 @@ export const answerDocs = {
     summary: 'Approve or deny a tool call',
     description:
       'Decides on a tool call that requires approval, after the event `tool.approval_requested`. `approve` runs the call, with `arguments` in place of those of the model if given, which tokens may not send; `deny` reports the refusal and the `reason` to the model. The turn then continues. `always` also stores a rule for all later calls of the tool, in this session or in all sessions of the agent. Each call accepts one decision. The event `tool.approval_resolved` records the caller.',
-    errors: ['approval_not_pending', 'not_granted', 'session_changing', 'tool_rules_full'],
+    errors: decisionErrors,
     sample: `const result = await outlast.sessions.decideToolCall('${session}', 'call_1', {\n  decision: 'approve',\n})`,
   },
 } as const satisfies DocsTable

@@ -1,4 +1,5 @@
 import type { DocsTable } from '../../core/docs.ts'
+import { decisionErrors } from './answers.docs.ts'
 
 const session = 'session_01933b5a000070008000000000000001'
 
@@ -8,7 +9,7 @@ export const approvalDocs = {
     summary: 'Decide on several tool calls',
     description:
       'Decides on tool calls that require approval, all or none. A call that was decided in the same way before, with the same arguments and rule, counts as decided, so that a request can be repeated. Tokens may not send `arguments`. `always` also stores a rule for all later calls of the tool, in this session or in all sessions of the agent. If a call was decided in another way or is not waiting, the response is 409 and names the calls.',
-    errors: ['approval_not_pending', 'not_granted', 'session_changing', 'tool_rules_full'],
+    errors: decisionErrors,
     sample: `await outlast.sessions.decideToolCalls('${session}', {\n  approvals: [{ tool_call_id: 'call_1', decision: 'approve' }],\n})`,
   },
   submit_tool_approvals: {

@@ -12,7 +12,7 @@ import {
 import { addBudget, whenParked } from '../../../../test/budgets.ts'
 import { runSql } from '../../../../test/database.ts'
 import { beforeAll } from '../../../../test/hooks.ts'
-import { addMcpServer, startMcp } from '../../../../test/mcp.ts'
+import { addMcpServer, startMcp } from '../../../../test/remotes/mcp.ts'
 import type { Call } from '../../../../test/server.ts'
 import { createAgent, createSession, post, scripted } from '../../../../test/session.ts'
 import { eventually } from '../../../../test/waiting.ts'

@@ -53,7 +53,7 @@ export function waitingRoutes({ app }: Api): void {
   })
 }
 
-/** The types that a caller may answer. */
+/** The types that a caller may answer, and budgets, which administrators answer. */
 function typesFor({ grants, level }: Principal): WaitingType[] {
   if (grants) return tokenAllows(grants.access, 'approve') ? ['approval', 'input'] : ['input']
   return waitingTypes.filter((type) => type !== 'sign_in' || level === 'admin')

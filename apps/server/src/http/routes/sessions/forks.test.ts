@@ -6,6 +6,7 @@ import { expectStatus } from '../../../../test/access.ts'
 import { runSql } from '../../../../test/database.ts'
 import { door, expectError } from '../../../../test/files.ts'
 import { beforeAll } from '../../../../test/hooks.ts'
+import { startModel } from '../../../../test/remotes/written-model.ts'
 import { startServer } from '../../../../test/server.ts'
 import {
   converse,
@@ -21,7 +22,6 @@ import {
 import { follow } from '../../../../test/stream.ts'
 import { type ToolUse, useTools, useToolsAtOnce } from '../../../../test/tool-session.ts'
 import { eventually } from '../../../../test/waiting.ts'
-import { startModel } from '../../../../test/written-model.ts'
 import { idInside } from '../../../ids.ts'
 
 type Server = Awaited<ReturnType<typeof startServer>>
@@ -183,6 +183,10 @@ test('a tool that runs at the cut ends cancelled in the fork, and runs on in the
   assert.deepEqual(typesOf(ends), ['turn.cancelled', 'tool.completed', 'session.idled'])
   const outcome = dataOf(ends, 'tool.completed')!
   assert.deepEqual([outcome.status, outcome.tool_name], ['cancelled', 'multiply'])
+  const reply = events.filter(({ type }) => type === 'output.message.completed')[1]!
+  const earlier = await fork(source.id, { event_id: reply.id })
+  const sameEnds = (await eventsOf(server, earlier.id)).slice(reply.sequence)
+  assert.deepEqual(typesOf(sameEnds), typesOf(ends))
   const answer = await converse(t, server, forked.id, scripted({ text: 'and on' }))
   assert.equal(replyOf(answer), 'and on')
   const sum = dataOf(answer, 'session.idled')!.usage!

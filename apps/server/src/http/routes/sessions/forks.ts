@@ -1,4 +1,5 @@
 import { ErrorResponse, NewFork, Session } from '@outlast/contract'
+import { creatorOf } from '../../../access/principal.ts'
 import { masked } from '../../../capabilities/catalog/masking.ts'
 import { ApiError, invalidAt } from '../../../errors.ts'
 import { parseId } from '../../../ids.ts'
@@ -35,7 +36,8 @@ export function forkRoutes({ app, node }: Api): void {
       const sequence = await cutOf(db, { sessionId, last: source.sequence }, body)
       if (body.model_id) await checkModel(db, modelScope(node.config, orgId), body.model_id)
       await checkFork(node, db, { orgId, source, sequence })
-      const fork = { orgId, sessionId, source, sequence, changes: body }
+      const creator = creatorOf(principal)
+      const fork = { orgId, sessionId, source, sequence, changes: body, creator }
       const session = await (body.take_key ? forkWithKey : forkSession)(node, db, fork)
       if (body.take_key) {
         committed.push(() => node.bus.changed(orgId, { noun: 'session', id: sessionId }))

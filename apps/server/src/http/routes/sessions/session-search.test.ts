@@ -91,6 +91,16 @@ test('a found session shows the text around the words', async () => {
   assert.ok(snippet.map(({ text }) => text).join('').length < 210)
 })
 
+test('a found session shows a text behind many messages of its part', async () => {
+  const session = await seeded([
+    ...Array.from({ length: 150 }, (_, at) => `w${at}`),
+    'The quokka sleeps.',
+  ])
+  await indexed()
+  const [found] = await search('"quokka sleeps"')
+  assert.deepEqual([found!.id, found!.match?.sequence], [session.id, 152])
+})
+
 test('a turn makes its message and its reply searchable, and a fork has them too', async (t) => {
   const session = await createSession(server, { agent_id: agentId })
   await converse(t, server, session.id, scripted({ text: 'Axolotls regrow their limbs.' }))
@@ -112,6 +122,21 @@ test('a long message is searched in parts, and words of one part are found toget
   assert.deepEqual(idsOf(await search('w8999')), [session.id])
   assert.deepEqual(idsOf(await search('"w4100 w4101"')), [session.id])
   assert.deepEqual(idsOf(await search('w0 w8999')), [])
+})
+
+test('phrases are found behind many uses of their words, in one message and in many turns', async () => {
+  const [long, short] = [
+    await seeded([`${'error '.repeat(300)} error timeout`, 'gibbon']),
+    await seeded(Array.from({ length: 199 }, (_, at) => (at % 2 ? 'hold' : 'hold hold'))),
+  ]
+  await indexed()
+  await server.call('POST', `/v1/sessions/${short.id}/messages`, {
+    message: { content: [{ type: 'text', text: 'hold the line' }] },
+  })
+  await eventually(async () => (await search('"the line"')).length > 0)
+  assert.deepEqual(idsOf(await search('"error timeout"')), [long.id])
+  assert.deepEqual(idsOf(await search('"timeout gibbon"')), [])
+  assert.deepEqual(idsOf(await search('"hold the line"')), [short.id])
 })
 
 test('texts that PostgreSQL or its search cannot hold do no harm', async () => {

@@ -259,10 +259,7 @@ test('lists are newest first, paginated, filtered and counted', async (t) => {
   await converse(t, server, ids[3]!, 'a preview to be found')
   assert.deepEqual(idsOf(await list('?search=PREVIEW%20to')), [ids[3]])
   assert.deepEqual(idsOf(await list('?status=idle')), [ids[3]])
-  assert.equal(
-    (await list('?status=started&tag=t0')).total,
-    13 - ((ids.length - 1 - 3) % 2) === 0 ? 12 : 13,
-  )
+  assert.equal((await list('?status=started&tag=t0')).total, 13)
   for (const query of [
     'limit=0',
     'limit=-1',

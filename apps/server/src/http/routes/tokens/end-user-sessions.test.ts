@@ -10,10 +10,9 @@ import {
   registerPerson,
   startGuarded,
 } from '../../../../test/access.ts'
-import { queryRows } from '../../../../test/database.ts'
+import { queryRows, untilLocked } from '../../../../test/database.ts'
 import type { Call } from '../../../../test/server.ts'
 import { createAgent, createSession } from '../../../../test/session.ts'
-import { eventually } from '../../../../test/waiting.ts'
 
 async function startProduct(t: TestContext) {
   const server = await startGuarded(t)
@@ -40,11 +39,7 @@ async function whileUncommitted<T>(
   try {
     await client.query(`begin; ${text}`)
     const result = work()
-    await eventually(async () => {
-      const waiting = `select from pg_stat_activity
-        where datname = current_database() and wait_event_type = 'Lock'`
-      return (await queryRows(databaseUrl, waiting)).length > 0
-    })
+    await untilLocked(databaseUrl)
     await client.query('commit')
     return await result
   } finally {

@@ -11,11 +11,11 @@ import {
 } from '../../../../test/access.ts'
 import { runSql } from '../../../../test/database.ts'
 import { beforeAll } from '../../../../test/hooks.ts'
+import { startModel } from '../../../../test/remotes/written-model.ts'
 import type { Call } from '../../../../test/server.ts'
 import { createAgent, createSession, post, scripted } from '../../../../test/session.ts'
 import { follow } from '../../../../test/stream.ts'
 import { eventually } from '../../../../test/waiting.ts'
-import { startModel } from '../../../../test/written-model.ts'
 import { builtins } from '../../../capabilities/index.ts'
 import { privateTools } from '../../security/share-view.ts'
 
@@ -30,7 +30,7 @@ beforeAll(async (t) => {
   mine = { url: server.url, call: person.call }
 })
 
-const argument = 987_654
+const argument = 98_765_432_109_876
 
 /** A session with a tool call. Its prompt, user, key and metadata are private. */
 async function secretive() {

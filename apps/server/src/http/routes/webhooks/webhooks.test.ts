@@ -8,7 +8,7 @@ import {
   expectSigned,
   startReceiver,
   startWithWebhooks,
-} from '../../../../test/receiver.ts'
+} from '../../../../test/remotes/receiver.ts'
 import { startServer } from '../../../../test/server.ts'
 import { converse, createSession } from '../../../../test/session.ts'
 

@@ -8,8 +8,10 @@ import { markOf, tsvectorOf, wordsIn } from './words.ts'
 
 /** Words of a part. A search finds words that are in the same part. */
 const partWordsMax = 2_000
-/** Positions between messages, so that no phrase spans two of them. */
-const messageGap = 10
+/** Positions of one word that PostgreSQL keeps in a part. */
+const wordPositionsMax = 255
+/** Positions between two messages, so that no phrase spans them. */
+const messageGap = 2
 
 /**
  * Adds words where the session still exists, no other node has read it meanwhile, and the log
@@ -163,37 +165,56 @@ function readSession(
 
 function titlePart({ orgId, title }: DueSession): Part[] {
   if (title === null) return []
-  const words = Array.from(wordsIn(title), ({ word }) => word)
-  return [{ part: 0, from: 0, to: 0, words: tsvectorOf(markOf(orgId), words, 1) }]
+  const open = newOpenPart()
+  for (const { word } of wordsIn(title)) addWord(open, word)
+  return [{ part: 0, from: 0, to: 0, words: tsvectorOf(markOf(orgId), open.places) }]
+}
+
+/** Words that are added to a part. `at`: the last position; `most`: uses of the commonest word. */
+type OpenPart = { places: Map<string, number[]>; at: number; words: number; most: number }
+
+const newOpenPart = (): OpenPart => ({ places: new Map(), at: messageGap, words: 0, most: 0 })
+
+function addWord(open: OpenPart, word: string): void {
+  open.at += 1
+  const places = open.places.get(word) ?? []
+  open.places.set(word, places)
+  open.most = Math.max(open.most, places.push(open.at))
+  open.words += 1
+}
+
+/** The size of added words: their number, or more if one of them is frequent. */
+const sizeOf = (words: number, most: number) =>
+  Math.max(words, Math.ceil((most * partWordsMax) / wordPositionsMax))
+
+function hasRoom({ places, words, most }: OpenPart, word: string, used: number): boolean {
+  const uses = (places.get(word)?.length ?? 0) + 1
+  return used + sizeOf(words + 1, Math.max(most, uses)) <= partWordsMax
 }
 
 /** Fills the last part of a session, then further ones. */
 function fillParts({ orgId, part, partWords }: DueSession, rows: readonly SpokenRow[]) {
   const mark = markOf(orgId)
   const parts: Part[] = []
-  let open: { from: number; to: number; texts: string[]; at: number } | undefined
-  let [number, count] = [part, partWords]
+  let [number, used, open] = [part, partWords, newOpenPart()]
+  let [from, to] = [0, 0]
   const close = () => {
-    if (open) parts.push({ ...open, part: number, words: open.texts.join(' ') })
-    open = undefined
+    if (open.words > 0) parts.push({ part: number, from, to, words: tsvectorOf(mark, open.places) })
   }
   for (const { sequence, text } of rows) {
-    let words = Array.from(wordsIn(text), ({ word }) => word)
-    while (words.length > 0) {
-      if (count >= partWordsMax) {
+    for (const { word } of wordsIn(text)) {
+      if (!hasRoom(open, word, used)) {
         close()
         number += 1
-        count = 0
+        used = 0
+        open = newOpenPart()
       }
-      const taken = words.slice(0, partWordsMax - count)
-      words = words.slice(taken.length)
-      open ??= { from: sequence, to: sequence, texts: [], at: messageGap }
-      open.texts.push(tsvectorOf(mark, taken, open.at))
-      open.at += taken.length + messageGap
-      open.to = sequence
-      count += taken.length
+      if (open.words === 0) from = sequence
+      if (sequence !== to) open.at += messageGap
+      to = sequence
+      addWord(open, word)
     }
   }
   close()
-  return { parts, part: number, partWords: count }
+  return { parts, part: number, partWords: used + sizeOf(open.words, open.most) }
 }

@@ -10,6 +10,8 @@ const lead = 40
 const lengthMax = 200
 /** Phrases that a snippet shows. */
 const markedMax = 8
+/** Pages that are read after the first of each session: enough for one part of short messages. */
+const furtherMax = 40
 
 const matching: Statement = {
   name: 'matching-search-parts',
@@ -20,6 +22,8 @@ where session_id = any($1) and org_id = $2 and part > 0 and (words @@ $3::tsquer
 order by session_id, part`,
 }
 
+type MatchingPart = { sessionId: string; after: number; upTo: number }
+
 /** Returns where sessions match, by their ids. Those whose title alone matches have none. */
 export async function matchesOf(
   db: Db,
@@ -29,15 +33,18 @@ export async function matchesOf(
   const words = tsqueryOf(orgId, phrases)
   const matches = new Map<string, SessionMatch>()
   if (words === undefined || ids.length === 0) return matches
-  const parts = await db.run<{ sessionId: string; after: number; upTo: number }>(matching, [
-    ids,
-    orgId,
-    words,
-  ])
-  for (const [id, { rows }] of await readSpoken(db, parts)) {
-    const match = bestMatch(rows, phrases.slice(0, markedMax))
-    if (match) matches.set(id, match)
-    await setImmediate()
+  let parts = await db.run<MatchingPart>(matching, [ids, orgId, words])
+  for (let further = furtherMax; parts.length > 0; further -= parts.length) {
+    const pages = await readSpoken(db, parts)
+    const left: MatchingPart[] = []
+    for (const part of parts) {
+      const { rows, isWhole } = pages.get(part.sessionId) ?? { rows: [], isWhole: true }
+      const match = bestMatch(rows, phrases.slice(0, markedMax))
+      if (match) matches.set(part.sessionId, match)
+      else if (!isWhole) left.push({ ...part, after: rows.at(-1)!.sequence })
+      await setImmediate()
+    }
+    parts = left.slice(0, further)
   }
   return matches
 }

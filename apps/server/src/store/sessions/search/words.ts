@@ -88,13 +88,6 @@ function queryOf(orgId: string, phrases: readonly Phrase[], operator: string): s
   return terms.join(' & ')
 }
 
-/** Writes words as a `tsvector`; the first has the position `from`. */
-export function tsvectorOf(mark: string, words: readonly string[], from: number): string {
-  const places = new Map<string, number[]>()
-  for (const [index, word] of words.entries()) {
-    const known = places.get(word)
-    if (known) known.push(from + index)
-    else places.set(word, [from + index])
-  }
-  return Array.from(places, ([word, at]) => `'${mark}${word}':${at.join()}`).join(' ')
-}
+/** Writes words with their positions as a `tsvector`. */
+export const tsvectorOf = (mark: string, places: ReadonlyMap<string, readonly number[]>) =>
+  Array.from(places, ([word, at]) => `'${mark}${word}':${at.join()}`).join(' ')

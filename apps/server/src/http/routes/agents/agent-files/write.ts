@@ -7,7 +7,6 @@ export const formats = {
   yaml: { type: 'application/yaml', ending: 'yaml', write: writeMapping },
   json: { type: 'application/json', ending: 'json', write: writeJson },
 }
-export type AgentFileFormat = keyof typeof formats
 
 type Fields = Omit<Partial<Agent>, 'capabilities'> & { capabilities?: (string | CapabilityUse)[] }
 

@@ -1,4 +1,0 @@
-/** For `node --import`: projects outside of the repository import its sources as `outlast`. */
-import { resolvePackage } from '../src/project/package-hook.ts'
-
-resolvePackage()
