@@ -9,6 +9,7 @@ const [shells, messages] = ['./shells.ts', './messages.ts'].map((file) =>
 /** Defines `run`, which runs a command. */
 const running = `
   import { closeSync, openSync, readFileSync } from 'node:fs'
+  import { setTimeout } from 'node:timers/promises'
   import { runCommand } from ${shells}
   import { packEntries } from ${messages}
 
@@ -37,15 +38,26 @@ const withoutFiles = `${running}
   process.exit()
 `
 
-/** Runs a command whose shell ends before it is ready, and another one afterwards. */
+/**
+ * Runs a command whose shell ends before it is ready, and another one once the launcher has noticed
+ * the end of each ended shell: it may have started one in advance.
+ */
 const withoutShells = `${running}
+  const shellsOf = () => childrenOf(process.pid).flatMap(childrenOf)
+  const killed = new Set()
   const killing = setInterval(() => {
-    for (const launcher of childrenOf(process.pid)) {
-      for (const shell of childrenOf(launcher)) process.kill(Number(shell), 'SIGKILL')
+    for (const shell of shellsOf()) {
+      killed.add(shell)
+      try {
+        process.kill(Number(shell), 'SIGKILL')
+      } catch {
+        // It has been gone since its number was read.
+      }
     }
   }, 1)
   const during = await run()
   clearInterval(killing)
+  while (shellsOf().some((shell) => killed.has(shell))) await setTimeout(1)
   console.log(JSON.stringify([during, await run()]))
   process.exit()
 `
