@@ -16,8 +16,10 @@ import {
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { type TestContext, test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { queryRows, runSql } from '../../test/database.ts'
 import { eventually } from '../../test/waiting.ts'
+import { startTestServer } from './index.ts'
 
 const testing = new URL('./index.ts', import.meta.url).href
 const uid = process.getuid?.() ?? -1
@@ -198,15 +200,54 @@ setTimeout(() => print('requested'), 1_000)`
   assert.ok(!(await isGone(url)))
 })
 
-test('a given PostgreSQL holds the databases, and has none of them afterwards', async (t) => {
-  const folder = temporaryFolder(t)
-  const adminUrl = process.env.OUTLAST_TEST_DATABASE_URL!
-  // The databases of other test files have another owner.
+const adminUrl = process.env.OUTLAST_TEST_DATABASE_URL!
+
+/** A role whose databases are not those of other test files. */
+async function createOwner() {
   const owner = `keeper_${randomBytes(8).toString('hex')}`
   await runSql(adminUrl, `create role ${owner} login createdb password 'keeper'`)
   const url = Object.assign(new URL(adminUrl), { username: owner, password: 'keeper' }).href
   const owned = `select datname from pg_database d join pg_roles r on r.oid = d.datdba where r.rolname = $1`
   const databases = () => queryRows<{ datname: string }>(adminUrl, owned, [owner])
+  return { owner, url, databases }
+}
+
+test('a server restarts while the process for the next one waits for its database', async (t) => {
+  const { url, databases } = await createOwner()
+  const server = await startTestServer({ databaseUrl: url })
+  t.after(server.stop)
+  const before = await server.client.agents.create({
+    name: 'Host',
+    system_prompt: 'You greet people.',
+  })
+  // Apart from the template those of both processes, and a copy for a third process.
+  const copies = await eventually(async () => {
+    const found = (await databases()).filter(({ datname }) => !datname.endsWith('template'))
+    return found.length === 3 ? found.map(({ datname }) => datname) : undefined
+  })
+  const others: string[] = []
+  for (const name of copies) {
+    const agent = `select from agents where id = '${before.id}'`
+    const found = await queryRows(adminUrl.replace(/[^/]+$/, name), agent)
+    if (found.length === 0) others.push(name)
+  }
+  const limit = (connections: number) =>
+    others.map((name) => runSql(adminUrl, `alter database ${name} connection limit ${connections}`))
+  // Enough for the start of its server up to the queue, which then waits for another one.
+  await Promise.all(limit(3))
+  await sleep(2_000)
+  const restarted = server.restart()
+  await sleep(500)
+  // Those that the restart has dropped need no connections.
+  await Promise.allSettled(limit(-1))
+  const late = sleep(60_000, 'late', { ref: false })
+  assert.notEqual(await Promise.race([restarted, late]), 'late')
+  assert.equal((await server.client.agents.get(before.id)).name, 'Host')
+})
+
+test('a given PostgreSQL holds the databases, and has none of them afterwards', async (t) => {
+  const folder = temporaryFolder(t)
+  const { owner, url, databases } = await createOwner()
   const file = run(folder, { code: stays, env: { OUTLAST_TEST_DATABASE_URL: url } })
   await file.printed()
   assert.ok(!existsSync(path.join(keeperFolder(folder), 'data')))

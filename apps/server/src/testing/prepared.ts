@@ -12,16 +12,23 @@ let next: Promise<Prepared | undefined> | undefined
 export async function takePrepared(databaseUrl: string | undefined): Promise<Prepared> {
   const prepared = await take()
   if (prepared && prepared.databaseUrl === databaseUrl) return prepared
-  void prepared?.database.drop()
-  const child = prepared?.child ?? launchProcess()
+  if (prepared) discard(prepared)
+  const child = launchProcess()
   return { child, databaseUrl, database: await databaseFor(child, databaseUrl) }
 }
 
-/** Takes a process for a database that exists. */
-export async function takeProcess(): Promise<ChildProcess> {
+/**
+ * Begins a server with the prepared process on a database that exists. The database that was
+ * prepared is dropped after the start: a process whose database is dropped while it warms up waits
+ * for it without end.
+ */
+export async function beginPrepared<T>(begin: (child: ChildProcess) => Promise<T>): Promise<T> {
   const prepared = await take()
-  void prepared?.database.drop()
-  return prepared?.child ?? launchProcess()
+  try {
+    return await begin(prepared?.child ?? launchProcess())
+  } finally {
+    void prepared?.database.drop()
+  }
 }
 
 async function take() {
@@ -29,9 +36,13 @@ async function take() {
   next = undefined
   const prepared = await taken
   if (!prepared || !(isEnded(prepared.child) || prepared.database.isLost())) return prepared
-  prepared.child.kill('SIGKILL')
-  void prepared.database.drop()
+  discard(prepared)
   return undefined
+}
+
+function discard({ child, database }: Prepared): void {
+  child.kill('SIGKILL')
+  void database.drop()
 }
 
 /** Prepares a process and a database for the next server, unless one is prepared. */

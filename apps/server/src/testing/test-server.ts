@@ -8,8 +8,8 @@ import type { Settings } from '../authoring/config.ts'
 import type { AnySchema } from '../authoring/schema.ts'
 import { settingsText } from '../config/settings-text.ts'
 import type { ServerStart } from './messages.ts'
-import { prepareNext, takePrepared, takeProcess } from './prepared.ts'
-import { type ServerProcess, startServerProcess } from './server-process.ts'
+import { beginPrepared, prepareNext, takePrepared } from './prepared.ts'
+import { launchProcess, type ServerProcess, startServerProcess } from './server-process.ts'
 import type { TestDatabase } from './test-database.ts'
 import type { TestModel } from './test-model.ts'
 import { type EventOf, type UntilOptions, untilEvent } from './until.ts'
@@ -90,7 +90,7 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
       kill: node.kill,
       async restart() {
         await node.kill()
-        await node.begin(await takeProcess(), new URL(url).port)
+        await beginPrepared((child) => node.begin(child, new URL(url).port))
         prepareNext(databaseUrl)
       },
       stop,
@@ -153,7 +153,7 @@ async function beginAnywhere(
   } catch (error) {
     const isTaken = (error as NodeJS.ErrnoException).code === 'EADDRINUSE'
     if (!isTaken || tries === portTriesMax) throw error
-    return beginAnywhere(node, await takeProcess(), tries + 1)
+    return beginAnywhere(node, launchProcess(), tries + 1)
   }
 }
 
