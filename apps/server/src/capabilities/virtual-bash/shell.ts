@@ -121,8 +121,8 @@ function openBash(job: Job, tree: Tree, cwd: string): Bash {
     cwd,
     env: { HOME: '/', USER: 'agent', SHELL: '/bin/bash', PATH: '/usr/bin:/bin', ...job.env },
     commands: [...builtinNames, ...programNames.filter((name) => !job.commands || may.has(name))],
-    // The launcher ends the process earlier; this limit ends an orphan.
-    executionLimits: { ...limits, maxExecutionTimeMs: job.timeoutMs + 1_000 },
+    // The launcher ends the process earlier, also when it is late; this limit ends an orphan.
+    executionLimits: { ...limits, maxExecutionTimeMs: job.timeoutMs + 60_000 },
     ...(job.hasNetwork && { fetch: fetchThere }),
   })
 }

@@ -141,7 +141,11 @@ async function replace(state: State, supervision: Supervision): Promise<Refusal 
     state.files = [...new Set([...files, ...state.files])]
     return undefined
   }
-  if (!isLoaded || ready === 'late' || ready.type !== 'ready') return refusalOf(ready)
+  if (!isLoaded || ready === 'late' || ready.type !== 'ready') {
+    const refusal = refusalOf(ready)
+    if (refusal.isPassing) state.files = [...new Set([...files, ...state.files])]
+    return refusal
+  }
   state.serving?.child.leave(state.graceMs + leaveMaxMs)
   state.graceMs = first.graceMs
   const sinceMs = performance.now()

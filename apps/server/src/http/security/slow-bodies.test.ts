@@ -109,7 +109,7 @@ test('a client that has its response gets no time for the rest of its body', asy
 })
 
 test('without authentication all clients may send slowly', async (t) => {
-  const times = { ...ample, silenceMs: 2_000, requestMs: 500, bytesPerSecond: 10 }
+  const times = { ...ample, silenceMs: 2_000, requestMs: 1_000, bytesPerSecond: 10 }
   const server = await startServer(t, { bodyTimes: times })
   const wire = await begin(t, server.url, { path: '/v1/agents' })
   await Promise.all([trickle(wire, 20, 100), once(wire.socket, 'data')])

@@ -27,7 +27,8 @@ const checkMsMax = 2_000
 /** A request whose body is arriving. `bytes`: read from its connection so far. */
 type Receiving = {
   response: ServerResponse
-  startedAt: number
+  /** Time since the head. */
+  takenMs: number
   startBytes: number
   bytes: number
   silentMs: number
@@ -50,7 +51,7 @@ export function endSlowBodies(
   app.server.prependListener('request', (request, response) => {
     if (!hasBody(request) || !isOwn(request.socket)) return
     const bytes = request.socket.bytesRead
-    const start = { startedAt: performance.now(), startBytes: bytes, bytes, silentMs: 0 }
+    const start = { takenMs: 0, startBytes: bytes, bytes, silentMs: 0 }
     arriving.set(request, { response, ...start, isOfCaller: false })
     request.once('close', () => request.complete && arriving.delete(request))
   })
@@ -80,13 +81,14 @@ const hasBody = ({ headers }: IncomingMessage) =>
 
 type BodyProgress = { bytes: number; checkMs: number; times: BodyTimes }
 
-/** Counts the time since the last byte by checks, of which a blocked process makes none. */
+/** Counts times by checks, of which a blocked process makes none. */
 function hasStalled(receiving: Receiving, { bytes, checkMs, times }: BodyProgress): boolean {
   receiving.silentMs = bytes === receiving.bytes ? receiving.silentMs + checkMs : 0
+  receiving.takenMs += checkMs
   receiving.bytes = bytes
-  const { response, startedAt, startBytes, silentMs, isOfCaller } = receiving
+  const { response, takenMs, startBytes, silentMs, isOfCaller } = receiving
   const isUpload = isOfCaller && !response.writableEnded
   const moreMs = isUpload ? ((bytes - startBytes) / times.bytesPerSecond) * 1_000 : 0
   const limitMs = Math.min(times.requestMs + moreMs, times.requestMsMax)
-  return silentMs >= times.silenceMs || performance.now() - startedAt > limitMs
+  return silentMs >= times.silenceMs || takenMs > limitMs
 }
