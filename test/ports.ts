@@ -1,8 +1,11 @@
 import { once } from 'node:events'
 import { createServer } from 'node:net'
 
-/** Not in the range from which the system assigns ports to servers and connections. */
-const range = { first: 20_000, count: 10_000 }
+/**
+ * Outside the ranges of the system, the embedded PostgreSQL and the package for tests. Browsers
+ * refuse none of these ports.
+ */
+const range = { first: 10_100, count: 4_900 }
 
 /**
  * Returns a port for a server that starts later, or again at the same address. A port that the

@@ -4,10 +4,12 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { isTestDatabase } from '../apps/server/test/database.ts'
 import { copyDataDir } from '../apps/server/test/processes/data-dir.ts'
 import { type Call, caller, masterKey, testSettings } from '../apps/server/test/server.ts'
 
 const main = fileURLToPath(new URL('../apps/server/start.js', import.meta.url))
+const waits = new URL('../apps/server/test/processes/patient-waits.ts', import.meta.url).href
 
 export type ServerProcess = {
   url: string
@@ -33,12 +35,19 @@ export type Command = {
 
 /**
  * `npm start` without npm: a server as its own process, ready when this returns. Another `entry`
- * than the product's must print the same lines.
+ * than the product's must print the same lines. Behind a proxy, which breaks connections, it waits
+ * for its database as long as in the product, otherwise as long as a loaded machine may need.
  */
-export const startProcess = (env: Record<string, string>, entry = main): Promise<ServerProcess> =>
-  startCommand(onThisNode(env, entry))
+export function startProcess(env: Record<string, string>, entry = main): Promise<ServerProcess> {
+  const { DATABASE_URL: url } = env
+  const isPatient = url === undefined || isTestDatabase(url)
+  return startCommand(onThisNode(env, entry, isPatient ? [`--import=${waits}`] : []))
+}
 
-/** Like `startProcess`, for tests that read the output before the server is ready. */
+/**
+ * Like `startProcess`, with the waits of the product, and for tests that read the output before the
+ * server is ready.
+ */
 export function beginProcess(env: Record<string, string>) {
   const run = launch(onThisNode(env, main))
   return { ...run, ready: untilReady(run) }
@@ -77,9 +86,9 @@ export async function runCommand(command: Command) {
   return { code: code as number | null, output: run.output() }
 }
 
-const onThisNode = (env: Record<string, string>, entry: string): Command => ({
+const onThisNode = (env: Record<string, string>, entry: string, flags: string[] = []): Command => ({
   program: process.execPath,
-  args: ['--disable-warning=ExperimentalWarning', entry],
+  args: ['--disable-warning=ExperimentalWarning', ...flags, entry],
   env: { PATH: process.env.PATH!, ...env },
 })
 

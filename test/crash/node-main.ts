@@ -2,16 +2,10 @@
 import { startApp } from '../../apps/server/src/app.ts'
 import { builtins } from '../../apps/server/src/capabilities/index.ts'
 import { readConfig } from '../../apps/server/src/config.ts'
-import { waitsAt } from '../../apps/server/test/server.ts'
 import { recording } from './recording.ts'
 
 const world = recording(process.env.WORLD_URL!)
-const config = readConfig(process.env)
-const { DATABASE_URL: url } = config
-const app = await startApp(config, {
-  capabilities: [...builtins, world],
-  ...(url !== undefined && { databaseWaits: waitsAt(url) }),
-})
+const app = await startApp(readConfig(process.env), { capabilities: [...builtins, world] })
 process.on('SIGTERM', async () => {
   await app.stop()
   process.exit(0)

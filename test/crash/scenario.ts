@@ -58,7 +58,6 @@ export async function startNode(
     ...patience,
     WORLD_URL: worldUrl,
     NODE_COMPILE_CACHE: cache,
-    OUTLAST_TEST_DATABASE_URL: process.env.OUTLAST_TEST_DATABASE_URL!,
   }
   const database = databaseUrl !== undefined && { DATABASE_URL: databaseUrl }
   const node = await startProcess({ ...settings, ...database, ...env }, program)
@@ -130,12 +129,18 @@ export function postUntilAccepted(
   return postUntilAnswered(node, `/v1/sessions/${sessionId}/messages`, { body, key, signal })
 }
 
-/** A stream, as soon as the node has its database. */
-export async function followSoon(scope: Scope, node: Node, sessionId: string) {
+/** A stream, as soon as the node has a connection of its database for the request. */
+export async function followSoon(
+  scope: Scope,
+  { url }: { url: string },
+  sessionId: string,
+  query = '',
+) {
   for (;;) {
-    const stream = await follow(scope, node.url, { sessionId })
-    if (stream.response.status === 200) return stream
-    if (stream.response.status !== 503) throw new Error(`refused with ${stream.response.status}`)
+    const stream = await follow(scope, url, { sessionId, query })
+    const { status } = stream.response
+    if (status === 200) return stream
+    if (![429, 503].includes(status)) throw new Error(`refused with ${status}`)
     await sleep(pauseMs)
   }
 }

@@ -1,10 +1,9 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { openDatabase } from '../../apps/server/src/store/database.ts'
 import { takeTurn } from '../../apps/server/src/store/sessions/turns.ts'
 import { parkTurn } from '../../apps/server/src/store/sessions/waits.ts'
-import { createTestDatabase } from '../../apps/server/test/database.ts'
+import { createTestDatabase, openTestPool } from '../../apps/server/test/database.ts'
 import { post } from '../../apps/server/test/session.ts'
 import { follow, watch } from '../../apps/server/test/stream.ts'
 import { type Delay, startPostgresProxy } from '../postgres-proxy.ts'
@@ -31,7 +30,7 @@ test('a turn taken while it parks is not lost', async (t) => {
   await untilWaiting({ call: first.call, sessionId }, calls.pay)
   await first.stop()
 
-  const db = openDatabase({ url: databaseUrl, max: 3, onError() {} })
+  const db = openTestPool(databaseUrl, 3)
   const { rows } = await db.pool.query(
     `with s as (
       update sessions set waiting_for = null, wait_expires_at = null, turn_node = 'dead' where id = $1

@@ -115,7 +115,7 @@ export async function worldlySession(
   const call = (...request: Parameters<Call>) =>
     eventually(async () => {
       const answer = await callOnce(...request)
-      return answer.status === 503 ? undefined : answer
+      return [429, 503].includes(answer.status) ? undefined : answer
     })
   const node = { call, url }
   const create = async (path: string, body: object) =>

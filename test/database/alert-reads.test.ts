@@ -5,8 +5,8 @@ import {
   type AlertTransition,
   evaluateAlerts,
 } from '../../apps/server/src/store/alerts/alert-evaluation.ts'
-import { atomically, type Database, openDatabase } from '../../apps/server/src/store/database.ts'
-import { createTestDatabase } from '../../apps/server/test/database.ts'
+import { atomically, type Database } from '../../apps/server/src/store/database.ts'
+import { createTestDatabase, openTestPool } from '../../apps/server/test/database.ts'
 
 const org = 'org_many'
 const agents = 2_000
@@ -16,7 +16,7 @@ const hour = 3_600
 /** A database with counters of many agents and many failed turns, each agent with one. */
 async function startMany(t: TestContext): Promise<Database> {
   const url = await createTestDatabase(t)
-  const db = openDatabase({ url, max: 1, onError() {} })
+  const db = openTestPool(url)
   t.after(db.close)
   await run(
     db,

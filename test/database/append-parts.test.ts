@@ -1,12 +1,12 @@
 /** An append's extra writes in every combination: each has a statement with only its parts. */
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
-import { type Database, openDatabase } from '../../apps/server/src/store/database.ts'
+import type { Database } from '../../apps/server/src/store/database.ts'
 import type { NewEvent } from '../../apps/server/src/store/sessions/log-sql.ts'
 import { type Appending, appendToTurn } from '../../apps/server/src/store/sessions/turn-appends.ts'
 import { takeTurn } from '../../apps/server/src/store/sessions/turns.ts'
 import { textHash } from '../../apps/server/src/store/stored-texts.ts'
-import { queryRows } from '../../apps/server/test/database.ts'
+import { openTestPool, queryRows } from '../../apps/server/test/database.ts'
 import { beforeAll } from '../../apps/server/test/hooks.ts'
 import { startServer } from '../../apps/server/test/server.ts'
 import { createSession, eventsOf, post } from '../../apps/server/test/session.ts'
@@ -18,7 +18,7 @@ let db: Database
 beforeAll(async (t) => {
   const scope = t as TestContext
   server = await startServer(scope, { env: { ROLE: 'api' } })
-  db = openDatabase({ url: server.databaseUrl, max: 2, onError() {} })
+  db = openTestPool(server.databaseUrl, 2)
   scope.after(db.close)
 })
 

@@ -22,12 +22,12 @@ import {
   untilLocked,
 } from '../../apps/server/test/database.ts'
 import { createSchedule, sending } from '../../apps/server/test/schedules.ts'
-import { startServer } from '../../apps/server/test/server.ts'
+import { insistent, startServer } from '../../apps/server/test/server.ts'
 import { createSession, post, scripted } from '../../apps/server/test/session.ts'
 import { follow, watch } from '../../apps/server/test/stream.ts'
 import { eventually } from '../../apps/server/test/waiting.ts'
 import { furnish, operationsOf, snapshotOf, unlimited } from '../access/operations/operations.ts'
-import { startProcess } from '../process.ts'
+import { beginProcess } from '../process.ts'
 import { tablesWith, wordsRead } from './searching.ts'
 
 const defaultOrganization = 'org_00000000000000000000000000000001'
@@ -222,11 +222,13 @@ test('sign-ins, keys, session tokens, streams and schedules of a deleted organiz
 
 test('a deletion that kill -9 interrupts is finished by another node', async (t) => {
   const databaseUrl = await createTestDatabase(t)
-  const node = await startProcess({ DATABASE_URL: databaseUrl })
+  // With the product's limit of a statement.
+  const node = await beginProcess({ DATABASE_URL: databaseUrl }).ready
   t.after(node.crash)
-  const { id: orgId } = expectStatus(await node.call('POST', '/v1/orgs', { name: 'Short' }), 201)
+  const insist = insistent(node.call)
+  const { id: orgId } = expectStatus(await insist('POST', '/v1/orgs', { name: 'Short' }), 201)
   const headers = { 'x-org-id': orgId }
-  const call: typeof node.call = (method, path, body) => node.call(method, path, body, headers)
+  const call: typeof node.call = (method, path, body) => insist(method, path, body, headers)
   const mine = { call, url: node.url }
   for (let sessions = 0; sessions < 3; sessions += 1) {
     const { id } = await createSession(mine)
@@ -240,7 +242,7 @@ test('a deletion that kill -9 interrupts is finished by another node', async (t)
   // A locked table does not delay other tables.
   const blocking = await connectTo(t, databaseUrl)
   await blocking.query('begin; lock table agents in access exclusive mode')
-  expectStatus(await node.call('DELETE', `/v1/orgs/${orgId}`), 204)
+  expectStatus(await insist('DELETE', `/v1/orgs/${orgId}`), 204)
   await eventually(async () => (await count('blobs')) + (await count('sessions')) === 0)
   await node.crash()
   await blocking.end()

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { test } from 'node:test'
-import { openDatabase } from '../../apps/server/src/store/database.ts'
 import {
   alterDatabase,
   createTestDatabase,
+  openTestPool,
   queryRows,
   runSql,
 } from '../../apps/server/test/database.ts'
@@ -52,7 +52,7 @@ test('neither compiles statements nor limits transactions where the database doe
   for (const change of ["jit = 'on'", "transaction_timeout = '1min'"]) {
     await alterDatabase(url, `set ${change}`)
   }
-  const db = openDatabase({ url, max: 1, onError() {} })
+  const db = openTestPool(url)
   t.after(db.close)
   const text = 'select name, setting from pg_settings where name = any($1) order by name'
   assert.deepEqual(await db.run({ name: 'settings', text }, [settings]), [

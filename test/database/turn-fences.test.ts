@@ -1,7 +1,7 @@
 /** Conditions of the statements that write turns, on real rows: a refusal changes nothing. */
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
-import { type Database, openDatabase } from '../../apps/server/src/store/database.ts'
+import type { Database } from '../../apps/server/src/store/database.ts'
 import { createHistory } from '../../apps/server/src/store/history.ts'
 import type { NewEvent } from '../../apps/server/src/store/sessions/log-sql.ts'
 import { renewLease } from '../../apps/server/src/store/sessions/nodes.ts'
@@ -13,6 +13,7 @@ import {
   type TurnRun,
   takeTurn,
 } from '../../apps/server/src/store/sessions/turns.ts'
+import { openTestPool } from '../../apps/server/test/database.ts'
 import { beforeAll } from '../../apps/server/test/hooks.ts'
 import { startServer } from '../../apps/server/test/server.ts'
 import { createSession, eventsOf, post } from '../../apps/server/test/session.ts'
@@ -26,7 +27,7 @@ let db: Database
 beforeAll(async (t) => {
   const scope = t as TestContext
   server = await startServer(scope, { env: { ROLE: 'api' } })
-  db = openDatabase({ url: server.databaseUrl, max: 2, onError() {} })
+  db = openTestPool(server.databaseUrl, 2)
   // Then its own renewals find no turns without a node.
   await db.kysely.updateTable('nodes').set({ started_at: 'infinity' }).execute()
   scope.after(db.close)

@@ -2,11 +2,15 @@ import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { newId } from '../../apps/server/src/ids.ts'
 import { createSecrets } from '../../apps/server/src/secrets.ts'
-import { openDatabase } from '../../apps/server/src/store/database.ts'
 import { checkMasterKeys } from '../../apps/server/src/store/master-keys.ts'
 import { keyDestination, keyPlace } from '../../apps/server/src/store/models/providers.ts'
 import { defaultOrganization } from '../../apps/server/src/store/models/seeds.ts'
-import { connectTo, createTestDatabase, untilLocked } from '../../apps/server/test/database.ts'
+import {
+  connectTo,
+  createTestDatabase,
+  openTestPool,
+  untilLocked,
+} from '../../apps/server/test/database.ts'
 import { startServer } from '../../apps/server/test/server.ts'
 import { converse, replyOf } from '../../apps/server/test/session.ts'
 import { sessionWith, type ToolUse, useTools } from '../../apps/server/test/tool-session.ts'
@@ -116,7 +120,7 @@ test('secrets of sessions are sealed again with the keys of providers', async (t
 /** A database with many keys under the first master key. */
 async function manyKeys(t: TestContext, count: number) {
   const databaseUrl = await createTestDatabase(t)
-  const db = openDatabase({ url: databaseUrl, max: 1, onError() {} })
+  const db = openTestPool(databaseUrl)
   await checkMasterKeys(db, [v1]).finally(db.close)
   const secrets = createSecrets([v1])
   const ids = Array.from({ length: count }, () => newId('provider')).sort()

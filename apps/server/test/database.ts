@@ -2,7 +2,8 @@ import { randomBytes } from 'node:crypto'
 import type { TestContext } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
-import { eventually } from './waiting.ts'
+import { openDatabase } from '../src/store/database.ts'
+import { eventually, patient } from './waiting.ts'
 
 export const template = 'template_outlast'
 
@@ -24,9 +25,19 @@ export async function createTestDatabase(t: Pick<TestContext, 'after'>): Promise
   return url.href
 }
 
+/** Connections of a test, for functions of the store. They wait as long as a machine may need. */
+export const openTestPool = (url: string, max = 1) =>
+  openDatabase({
+    url,
+    max,
+    timeoutMs: patient.statement,
+    waitMs: patient.connection,
+    onError() {},
+  })
+
 /** False for the address of a proxy. */
 export const isTestDatabase = (url: string) =>
-  new URL(url).host === new URL(process.env.OUTLAST_TEST_DATABASE_URL!).host
+  url.split(/[@,/]/).includes(new URL(process.env.OUTLAST_TEST_DATABASE_URL!).host)
 
 /** PostgreSQL sometimes copies a template for one client only: the second one retries. */
 async function copyTemplate(admin: string, name: string) {
@@ -87,7 +98,8 @@ export async function lockWaits(url: string): Promise<number> {
   const waiting = await queryRows(
     url,
     `select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'
-    and query not like '%insert into search_sessions%' and query not like '%insert into nodes%'`,
+    and query not like '%search_sessions%' and query not like '%search_due%'
+    and query not like '%insert into nodes%'`,
   )
   return waiting.length
 }

@@ -2,8 +2,9 @@ import type { TestContext } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type AppOptions, startApp } from '../src/app.ts'
 import { readConfig } from '../src/config.ts'
-import { type DatabaseWaits, databaseWaits } from '../src/store/database.ts'
+import { databaseWaits } from '../src/store/database.ts'
 import { createTestDatabase, isTestDatabase } from './database.ts'
+import { patient } from './waiting.ts'
 
 export type HttpAnswer = {
   status: number
@@ -72,12 +73,8 @@ export type ServerOptions = AppOptions & {
   databaseUrl?: string
 }
 
-/** Waits that no load of the machine exceeds. */
-export const patient: DatabaseWaits = { statement: 60_000, connection: 60_000, lock: 60_000 }
-
 /** Behind a proxy, which breaks connections, a server waits as long as in the product. */
-export const waitsAt = (databaseUrl: string) =>
-  isTestDatabase(databaseUrl) ? patient : databaseWaits
+const waitsAt = (databaseUrl: string) => (isTestDatabase(databaseUrl) ? patient : databaseWaits)
 
 /**
  * Simulated models are available beside stand-in vendors, and run the scripts of tests. Vendors are

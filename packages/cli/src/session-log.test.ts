@@ -31,7 +31,7 @@ test('prints messages, tools, errors and times of a session', async () => {
   assert.match(stdout, /^User {2}\d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ\nllmsim-script/)
   assert.match(
     stdout,
-    /\n→ write_file \{"path":"\/a","content":"x+…\n∙ files: created \/a\n✓ write_file \d+ ms /,
+    /\n→ write_file \{"path":"\/a","content":"x+…\n∙ files: created \/a\n✓ write_file [\d.]+ m?s /,
   )
   assert.match(stdout, /\n\nAda {2}[\d-]+ [\d:]+Z\n# Report\n\n- \*\*one\*\*/)
   assert.match(stdout, /\n✗ The turn failed \(llm_error\)/)

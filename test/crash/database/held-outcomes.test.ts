@@ -29,7 +29,7 @@ async function stage(t: TestContext, fault: (label: string) => Fault | undefined
   const stream = await followSoon(scope, server, id)
   const cancel = async () => {
     const begun = performance.now()
-    const { body } = await plain.call('POST', `/v1/sessions/${id}/cancel`)
+    const { body } = await server.call('POST', `/v1/sessions/${id}/cancel`)
     return { status: body.status as string, ms: performance.now() - begun }
   }
   const idled = () => untilIdle(scope, server, id)

@@ -3,6 +3,7 @@ import test from 'node:test'
 import { addBudget, ledgerOf } from '../../../apps/server/test/budgets.ts'
 import { createTestDatabase, runSql } from '../../../apps/server/test/database.ts'
 import { beforeAll } from '../../../apps/server/test/hooks.ts'
+import { insistent } from '../../../apps/server/test/server.ts'
 import {
   createSession,
   dataOf,
@@ -24,6 +25,8 @@ type Refusing = { code: string; statements: RegExp; refused: (label: string) => 
 
 let refusing: Refusing | undefined
 let node: Node
+/** Repeats no refused request. */
+let plain: Node
 let world: World
 let agentId: string
 let databaseUrl: string
@@ -43,7 +46,8 @@ beforeAll(async (t) => {
   scope.after(proxy.close)
   world = await startWorld(scope, gates)
   const env = { WORKER_SLOTS: '4', LOG_LEVEL: 'silent' }
-  node = await startNodeHere(scope, { databaseUrl: proxy.url, worldUrl: world.url, env })
+  plain = await startNodeHere(scope, { databaseUrl: proxy.url, worldUrl: world.url, env })
+  node = { ...plain, call: insistent(plain.call) }
   agentId = (await worldlySession(node, world)).agent.id
 })
 
@@ -89,7 +93,7 @@ for (const code of [...unavailable, ...others]) {
     const talks = await beginTurns(['text', 'text too', 'pay'].map((word) => `${word} ${code}`))
     const refused = refuse(code, everything, talks.length * refusalsEach)
     for (const { text } of talks) gates.gate(text).open()
-    const answer = await post(node, idle.id, 'hello')
+    const answer = await post(plain, idle.id, 'hello')
     if (unavailable.includes(code)) {
       assert.deepEqual([answer.status, answer.body.code], [503, 'database_unavailable'])
       assert.ok(Number(answer.headers.get('retry-after')) > 0)

@@ -2,10 +2,11 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import type { ToolContext } from '../../../apps/server/src/capabilities/capability.ts'
+import { databaseWaits } from '../../../apps/server/src/store/database.ts'
 import { createTestDatabase } from '../../../apps/server/test/database.ts'
 import { ownTools, testCapability, testTool } from '../../../apps/server/test/processes/own-code.ts'
 import { addListedServer, startMcp } from '../../../apps/server/test/remotes/mcp.ts'
-import { startServer } from '../../../apps/server/test/server.ts'
+import { insistent, startServer } from '../../../apps/server/test/server.ts'
 import {
   createAgent,
   createSession,
@@ -13,11 +14,12 @@ import {
   post,
   scripted,
 } from '../../../apps/server/test/session.ts'
+import { patient } from '../../../apps/server/test/waiting.ts'
 import { startPostgresProxy } from '../../postgres-proxy.ts'
 import { auditLog } from '../audit.ts'
 import { untilIdle } from '../scenario.ts'
 
-/** Longer than the wait of a request for a connection, shorter than that of a statement. */
+/** Longer than the wait of a request for a connection. */
 const stallMs = 4_000
 /** More than the connections of a node. */
 const atOnce = 40
@@ -36,7 +38,10 @@ async function startStalling(t: TestContext, run: (context: ToolContext) => unkn
   })
   const env = { PRIVATE_HOSTS_ALLOWED: '127.0.0.1' }
   const capabilities = [testCapability([stall])]
-  return startServer(t, { env, databaseUrl: proxy.url, capabilities })
+  const waits = { ...databaseWaits, statement: patient.statement }
+  const about = { env, databaseUrl: proxy.url, capabilities, databaseWaits: waits }
+  const server = await startServer(t, about)
+  return { ...server, call: insistent(server.call) }
 }
 
 type Server = Awaited<ReturnType<typeof startServer>>

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { startGuarded } from '../../test/access.ts'
+import { openTestPool } from '../../test/database.ts'
 import { createLog } from '../log.ts'
-import { openDatabase } from '../store/database.ts'
 import { createLimits } from './limits.ts'
 
 const bucketsMax = 20
@@ -10,7 +10,7 @@ const bucket = (subject: string) => ({ subject, capacity: 3, seconds: 3_600 })
 
 test('a flood of callers evicts the least recently used buckets, never one that is in use', async (t) => {
   const { databaseUrl } = await startGuarded(t)
-  const db = openDatabase({ url: databaseUrl, max: 1, onError: () => {} })
+  const db = openTestPool(databaseUrl)
   const limits = createLimits(db, createLog('error'), { bucketsMax })
   t.after(async () => {
     await limits.stop()

@@ -19,13 +19,17 @@ const start = async (t: TestContext, env: Record<string, string> = {}) => startS
 
 test('health returns version, mode and database; ready returns 200', async (t) => {
   const { call } = await start(t)
-  const { status, body } = await call('GET', '/health')
-  assert.equal(status, 200)
+  // After a stall of the machine the database counts as lost until the next renewal.
+  const body = await eventually(async () => {
+    const answer = await call('GET', '/health')
+    assert.equal(answer.status, 200)
+    return answer.body.database === 'ok' ? answer.body : undefined
+  })
   assert.deepEqual(
     [body.status, body.auth_mode, body.database, /^\d+\.\d+\.\d+/.test(body.version)],
     ['ok', 'None', 'ok', true],
   )
-  assert.equal((await call('GET', '/health/ready')).status, 200)
+  await eventually(async () => (await call('GET', '/health/ready')).status === 200)
 })
 
 test('every answer carries a request id: the own one when it is a plain word', async (t) => {
@@ -191,14 +195,14 @@ test('a worker serves its health and nothing else', async (t) => {
 
 test('health reports that a node stops, and the database apart from it', async (t) => {
   const model = await startModel(t)
-  const server = await startServer(t)
+  const server = await startServer(t, { env: { SHUTDOWN_GRACE_MS: '60000' } })
   const { id } = await model.session(server)
   await post(server, id, 'hello')
   const call = await model.call()
   const stopping = server.stop()
   const ready = await eventually(async () => {
     const answer = await server.call('GET', '/health/ready')
-    return answer.status === 503 ? answer : undefined
+    return answer.status === 503 && answer.body.database === 'ok' ? answer : undefined
   })
   const { reason, database } = ready.body
   assert.deepEqual([reason, database], ['The node is stopping.', 'ok'])

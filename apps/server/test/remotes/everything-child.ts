@@ -1,9 +1,9 @@
-/** Runs the MCP project's reference server as a process: on loopback, at a port that it prints. */
+/** Runs the MCP project's reference server as a process, on loopback. It prints its `PORT`. */
 import { type AddressInfo, Server } from 'node:net'
 
 const listen = Server.prototype.listen as (...args: unknown[]) => Server
 Server.prototype.listen = function (this: Server, _port: unknown, done?: () => void) {
-  return listen.call(this, 0, '127.0.0.1', () => {
+  return listen.call(this, Number(process.env.PORT), '127.0.0.1', () => {
     done?.()
     process.stdout.write(`at port ${(this as Server).address() && portOf(this)}.\n`)
   })

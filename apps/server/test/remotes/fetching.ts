@@ -20,7 +20,9 @@ export async function fetchInTurn(
   { server, config = {} }: { server: Server; config?: object },
   ...inputs: object[]
 ): Promise<Fetched[]> {
-  const agent = await createAgent(server, { capabilities: [{ ref: 'web_fetch', config }] })
+  const agent = await createAgent(server, {
+    capabilities: [{ ref: 'web_fetch', config: { timeout_ms: 60_000, ...config } }],
+  })
   const session = await createSession(server, { agent_id: agent.id })
   const calls = inputs.map((input, at) => ({
     id: `call_${at}`,

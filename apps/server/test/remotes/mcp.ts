@@ -8,6 +8,7 @@ import { text as readText } from 'node:stream/consumers'
 import type { TestContext } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import type { McpServer } from '@outlast/contract'
+import { reservePort } from '../../../../test/ports.ts'
 import { expectStatus } from '../access.ts'
 import { type Call, startServer } from '../server.ts'
 import { createAgent, createSession } from '../session.ts'
@@ -23,7 +24,7 @@ const everything = fileURLToPath(new URL('everything-child.ts', import.meta.url)
 /** Starts the reference server; `stop` ends it like a crash. */
 export async function startEverything(t: After) {
   const child: ChildProcess = spawn(process.execPath, [everything], {
-    env: { PATH: process.env.PATH },
+    env: { PATH: process.env.PATH, PORT: await reservePort() },
     stdio: ['ignore', 'pipe', 'ignore'],
   })
   const exited = once(child, 'exit')

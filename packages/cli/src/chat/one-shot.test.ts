@@ -42,7 +42,7 @@ test('prints the answer to stdout, and tool calls and the next command to stderr
   assert.deepEqual([code, stdout], [0, '2 + 3 = 5. (simulated)\n'])
   assert.match(
     stderr,
-    /→ add \{"a":2,"b":3\}\n✓ add \d+ ms \{.*5\}\nContinue with `outlast chat --session session_/,
+    /→ add \{"a":2,"b":3\}\n✓ add [\d.]+ m?s \{.*5\}\nContinue with `outlast chat --session session_/,
   )
 })
 

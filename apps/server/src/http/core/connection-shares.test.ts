@@ -12,10 +12,10 @@ import {
 } from '../../../test/access.ts'
 import { connectTo, lockWaits, queryRows, runSql, untilLocked } from '../../../test/database.ts'
 import { addVendorModel, startVendor, type VendorAnswer } from '../../../test/remotes/vendor.ts'
-import { type HttpAnswer, patient, startServer } from '../../../test/server.ts'
+import { type HttpAnswer, startServer } from '../../../test/server.ts'
 import { createAgent, createSession, post, scripted } from '../../../test/session.ts'
 import { follow } from '../../../test/stream.ts'
-import { eventually } from '../../../test/waiting.ts'
+import { eventually, patient } from '../../../test/waiting.ts'
 import { databaseWaits } from '../../store/database.ts'
 
 type Server = Awaited<ReturnType<typeof startGuarded>>

@@ -2,8 +2,9 @@ import assert from 'node:assert/strict'
 import test from 'node:test'
 import pg from 'pg'
 import { expectStatus, registerPerson, startGuarded, untilStatus } from '../../../test/access.ts'
-import { patient, startServer } from '../../../test/server.ts'
+import { startServer } from '../../../test/server.ts'
 import { createSession, eventsOf } from '../../../test/session.ts'
+import { patient } from '../../../test/waiting.ts'
 import { databaseWaits } from '../../store/database.ts'
 
 const agent = { name: 'Ada', system_prompt: 'You are Ada.' }

@@ -8,10 +8,10 @@ import type { Session } from '@outlast/contract'
 import { startPostgresProxy } from '../../../../../test/postgres-proxy.ts'
 import { createTestDatabase } from '../../../test/database.ts'
 import { beforeAll } from '../../../test/hooks.ts'
-import { patient, startServer } from '../../../test/server.ts'
+import { startServer } from '../../../test/server.ts'
 import { createAgent, createSession } from '../../../test/session.ts'
 import { framesOf, type NamedEvent, watch } from '../../../test/stream.ts'
-import { eventually } from '../../../test/waiting.ts'
+import { eventually, patient } from '../../../test/waiting.ts'
 
 /** Names of the statements that reached the database. */
 const statements: string[] = []

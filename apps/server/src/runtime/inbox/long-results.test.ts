@@ -12,7 +12,7 @@ import {
   scripted,
 } from '../../../test/session.ts'
 import { follow } from '../../../test/stream.ts'
-import { eventually } from '../../../test/waiting.ts'
+import { eventually, patient } from '../../../test/waiting.ts'
 import { databaseWaits } from '../../store/database.ts'
 
 const survey = {
@@ -36,7 +36,7 @@ async function whileLocked<T>(databaseUrl: string, id: string, work: () => Promi
 }
 
 test('a long result of a client is refused while the session is locked, and kept when it is sent again', async (t) => {
-  const limits = { statement: 3_000, connection: 60_000, lock: databaseWaits.lock }
+  const limits = { ...patient, lock: databaseWaits.lock }
   const env = { TOOL_OUTPUT_KB: '1' }
   const server = await startServer(t, { env, databaseWaits: limits })
   const agent = await createAgent(server, { tools: [survey] })

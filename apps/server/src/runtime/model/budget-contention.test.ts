@@ -9,7 +9,7 @@ import {
   organization,
   settledCalls,
 } from '../../../test/budgets.ts'
-import { connectTo, lockWaits, queryRows, runSql } from '../../../test/database.ts'
+import { connectTo, lockWaits, openTestPool, queryRows, runSql } from '../../../test/database.ts'
 import { addVendorModel, startVendor } from '../../../test/remotes/vendor.ts'
 import { startServer } from '../../../test/server.ts'
 import {
@@ -23,7 +23,6 @@ import {
 } from '../../../test/session.ts'
 import { eventually } from '../../../test/waiting.ts'
 import { deleteBudgetsOfEndUser } from '../../store/budgets/budget-deletion.ts'
-import { openDatabase } from '../../store/database.ts'
 
 const usage = { input_tokens: 60, output_tokens: 40 }
 
@@ -297,7 +296,7 @@ test('a call and the deletion of two budgets of its end user end in no deadlock'
   await holder.query('select from budgets where id = $1 for no key update', [held])
   await post(server, id, text)
   await waitForLocks(server.databaseUrl, 1)
-  const db = openDatabase({ url: server.databaseUrl, max: 1, onError() {} })
+  const db = openTestPool(server.databaseUrl)
   t.after(db.close)
   const deleting = deleteBudgetsOfEndUser(db, organization, 'ada')
   await waitForLocks(server.databaseUrl, 2)

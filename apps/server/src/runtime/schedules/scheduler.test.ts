@@ -23,7 +23,7 @@ import {
   scripted,
 } from '../../../test/session.ts'
 import { follow } from '../../../test/stream.ts'
-import { eventually } from '../../../test/waiting.ts'
+import { eventually, patient } from '../../../test/waiting.ts'
 import { databaseWaits } from '../../store/database.ts'
 
 let server: Awaited<ReturnType<typeof startServer>>
@@ -162,7 +162,7 @@ test('skips missed times, or runs them with catch-up', async () => {
   const lazy = await createSchedule(server, common)
   const eager = await createSchedule(server, { ...common, catch_up_missed: true, max_catch_up: 2 })
   const begun = new Date().toISOString()
-  await dueSince(300, lazy.id, eager.id)
+  await dueSince(1_500, lazy.id, eager.id)
   const counts = async (id: string) => {
     const all = await untilOver(server, id, 9)
     return all.filter(({ status }) => status === 'skipped').length
@@ -188,10 +188,11 @@ test('counts no time as missed when the database clock goes back', async () => {
 
 /** Starts a node that waits for locks as in the product, and one for the requests of the test. */
 async function startWaiting(t: TestContext) {
-  const patient = await startServer(t, { env: { ROLE: 'api' } })
-  const { databaseUrl } = patient
-  await startServer(t, { databaseUrl, databaseWaits, env: { LOG_LEVEL: 'silent' } })
-  return patient
+  const api = await startServer(t, { env: { ROLE: 'api' } })
+  const { databaseUrl } = api
+  const waits = { ...databaseWaits, connection: patient.connection }
+  await startServer(t, { databaseUrl, databaseWaits: waits, env: { LOG_LEVEL: 'silent' } })
+  return api
 }
 
 test('a locked session does not delay other due schedules', async (t) => {

@@ -2,9 +2,9 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { FileInfo } from '@outlast/contract'
 import pg from 'pg'
+import { openTestPool } from '../../../test/database.ts'
 import { expectError, pathsIn, serverOfFiles } from '../../../test/files.ts'
 import { eventsOf } from '../../../test/session.ts'
-import { openDatabase } from '../database.ts'
 import { sweepBlobs } from './file-changes.ts'
 
 const { server, fresh } = serverOfFiles({ FILE_SIZE_MB: '1', SESSION_FILES_MB: '3' })
@@ -71,7 +71,7 @@ test('stores the same bytes once in an organization, and deletes them with their
   const before = await bytesOf()
   await server().call('DELETE', `/v1/sessions/${second.sessionId}`)
   assert.ok((await bytesOf()) < before - 500_000)
-  const db = openDatabase({ url: server().databaseUrl, max: 1, onError() {} })
+  const db = openTestPool(server().databaseUrl)
   await sweepBlobs(db)
   assert.equal(await stored(), 1, 'bytes stay for a while')
   const kept = await fresh()

@@ -1,14 +1,13 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
-import { createTestDatabase } from '../../../test/database.ts'
-import { openDatabase } from '../database.ts'
+import { createTestDatabase, openTestPool } from '../../../test/database.ts'
 import { sweepExecutions } from './schedule-executions.ts'
 
 const schedule = '01933b5a-0000-7000-8000-000000000001'
 
 async function openWithSchedule(t: TestContext) {
   const url = await createTestDatabase(t)
-  const db = openDatabase({ url, max: 1, onError() {} })
+  const db = openTestPool(url)
   t.after(db.close)
   await db.pool.query(
     `insert into schedules (org_id, id, name, cron_expression, timezone, target, enabled, catch_up_missed)

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
+import { openTestPool } from '../../../test/database.ts'
 import { startServer } from '../../../test/server.ts'
 import { createSession, eventsOf, post } from '../../../test/session.ts'
-import { openDatabase } from '../database.ts'
 import { appendToTurn } from './turn-appends.ts'
 import { takeTurn } from './turns.ts'
 import { parkTurn } from './waits.ts'
@@ -11,7 +11,7 @@ test('appends and parks nothing behind an event that the log lacks, at the same 
   const server = await startServer(t, { env: { ROLE: 'api' } })
   const { id: sessionId } = await createSession(server)
   await post(server, sessionId, 'hello')
-  const db = openDatabase({ url: server.databaseUrl, max: 1, onError() {} })
+  const db = openTestPool(server.databaseUrl)
   t.after(db.close)
   const { rows } = await db.pool.query('select id, org_id from turns where session_id = $1', [
     sessionId,

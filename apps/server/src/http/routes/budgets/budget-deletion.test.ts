@@ -6,13 +6,18 @@ import type { Budget, LedgerEntry } from '@outlast/contract'
 import { expectStatus, registerPerson, startGuarded } from '../../../../test/access.ts'
 import { addBudget } from '../../../../test/budgets.ts'
 import { openChannel } from '../../../../test/channel.ts'
-import { connectTo, queryRows, runSql, untilLocked } from '../../../../test/database.ts'
+import {
+  connectTo,
+  openTestPool,
+  queryRows,
+  runSql,
+  untilLocked,
+} from '../../../../test/database.ts'
 import { type Call, startServer } from '../../../../test/server.ts'
 import { createAgent, createSession, post, scripted } from '../../../../test/session.ts'
 import { eventually } from '../../../../test/waiting.ts'
 import { sweepBudgets } from '../../../store/budgets/budget-deletion.ts'
 import { sweepLedger } from '../../../store/budgets/ledger.ts'
-import { openDatabase } from '../../../store/database.ts'
 
 const spending_limit = { amount: 1_000_000, currency: 'tokens' }
 
@@ -41,7 +46,7 @@ const budgetsIn = async ({ databaseUrl }: Target) =>
   (await queryRows<{ id: string }>(databaseUrl, 'select id from budgets')).map(({ id }) => id)
 
 function open(t: TestContext, { databaseUrl }: Target) {
-  const db = openDatabase({ url: databaseUrl, max: 1, onError() {} })
+  const db = openTestPool(databaseUrl)
   t.after(db.close)
   return db
 }

@@ -4,14 +4,13 @@ import { type TestContext, test } from 'node:test'
 import type { UsageReport } from '@outlast/contract'
 import { createKey, expectStatus, registerPerson, startGuarded } from '../../../../test/access.ts'
 import { openChannel } from '../../../../test/channel.ts'
-import { runSql } from '../../../../test/database.ts'
+import { openTestPool, runSql } from '../../../../test/database.ts'
 import { addVendorModel, startVendor } from '../../../../test/remotes/vendor.ts'
 import { type Call, startServer } from '../../../../test/server.ts'
 import { converse, createAgent, createSession, scripted } from '../../../../test/session.ts'
 import { eventually } from '../../../../test/waiting.ts'
 import type { Catalogue } from '../../../providers/catalogue/form.ts'
 import { sweepUsageDays } from '../../../store/budgets/usage-days.ts'
-import { openDatabase } from '../../../store/database.ts'
 
 const catalogueFile = new URL('../../../../catalogue/models.json', import.meta.url)
 const catalogue: Catalogue = JSON.parse(readFileSync(catalogueFile, 'utf8'))
@@ -188,7 +187,7 @@ test('days are deleted after USAGE_DAYS', async (t) => {
   await say()
   await say({ user: 'ada' })
   await runSql(server.databaseUrl, `update usage_days set day = day - 11 where user_id = 'ada'`)
-  const db = openDatabase({ url: server.databaseUrl, max: 1, onError() {} })
+  const db = openTestPool(server.databaseUrl)
   t.after(db.close)
   await sweepUsageDays(db, 0)
   assert.equal((await report(server)).sum.model_calls, 2)

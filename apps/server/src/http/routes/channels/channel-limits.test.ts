@@ -3,13 +3,12 @@ import { type TestContext, test } from 'node:test'
 import { expectStatus } from '../../../../test/access.ts'
 import { assertSettled, budgetState, moveClock, whenParked } from '../../../../test/budgets.ts'
 import { type channelClient, openChannel } from '../../../../test/channel.ts'
-import { connectTo, queryRows, runSql } from '../../../../test/database.ts'
+import { connectTo, openTestPool, queryRows, runSql } from '../../../../test/database.ts'
 import { beforeAll } from '../../../../test/hooks.ts'
 import { startServer } from '../../../../test/server.ts'
 import { converse, eventsOf, post, scripted } from '../../../../test/session.ts'
 import { eventually } from '../../../../test/waiting.ts'
 import { sweepBudgets } from '../../../store/budgets/budget-deletion.ts'
-import { openDatabase } from '../../../store/database.ts'
 
 let server: Awaited<ReturnType<typeof startServer>>
 
@@ -189,7 +188,7 @@ test('the budgets of a limit and their ledgers end with the user, the channel an
     server.databaseUrl,
     `update budgets set period_ends_at = now() - interval '2 days' where subject_id like '% bob'`,
   )
-  const db = openDatabase({ url: server.databaseUrl, max: 1, onError() {} })
+  const db = openTestPool(server.databaseUrl)
   t.after(db.close)
   await sweepBudgets(db, 90)
   assert.deepEqual(await users(), ['ada lovelace'])
@@ -217,7 +216,7 @@ test('the deletion of a channel changes no budget of its users, and they count n
   await holding.query('commit')
   assert.equal(await currenciesOf(id), '')
   assert.deepEqual(await budgetState(server, budget!.id), state)
-  const db = openDatabase({ url: server.databaseUrl, max: 1, onError() {} })
+  const db = openTestPool(server.databaseUrl)
   t.after(db.close)
   await sweepBudgets(db, 90)
   assert.deepEqual(await budgetsOf(channel), [])
@@ -237,7 +236,7 @@ test('the budget of a limit is kept while a turn of its user waits', async (t) =
   await idle(other, own)
   const [budget] = await budgetsOf(channel)
   await lapse(channel)
-  const db = openDatabase({ url: server.databaseUrl, max: 1, onError() {} })
+  const db = openTestPool(server.databaseUrl)
   t.after(db.close)
   await sweepBudgets(db, 90)
   assert.deepEqual(await budgetsOf(channel), [budget])
