@@ -4,7 +4,7 @@ import { expectStatus, registerPerson, startGuarded } from '../../apps/server/te
 import { createTestDatabase } from '../../apps/server/test/database.ts'
 import { type Call, insistent, startServer } from '../../apps/server/test/server.ts'
 import { createSession, post, scripted } from '../../apps/server/test/session.ts'
-import { eventually } from '../../apps/server/test/waiting.ts'
+import { eventually, patient } from '../../apps/server/test/waiting.ts'
 import { type Fault, startPostgresProxy } from '../postgres-proxy.ts'
 import { startProcess } from '../process.ts'
 import { scopeOf, untilIdle } from './scenario.ts'
@@ -21,7 +21,7 @@ test('a refusal that could not be stored under its Idempotency-Key returns 503, 
     },
   })
   scope.after(proxy.close)
-  const { call } = await startServer(scope, { databaseUrl: proxy.url })
+  const { call } = await startServer(scope, { databaseUrl: proxy.url, databaseWaits: patient })
   const post = () =>
     call('POST', `/v1/sessions/${session}/messages`, body, { 'idempotency-key': 'k' })
   const first = await post()
@@ -43,7 +43,7 @@ test('a stored cancel is reported, and its turn ended, although the database fai
     },
   })
   scope.after(proxy.close)
-  const plain = await startServer(scope, { databaseUrl: proxy.url })
+  const plain = await startServer(scope, { databaseUrl: proxy.url, databaseWaits: patient })
   const server = { ...plain, call: insistent(plain.call) }
   const door = { type: 'client_side', name: 'door', description: 'Opens the door.' }
   const { id } = await createSession(server, { tools: [door] })
@@ -70,7 +70,7 @@ test('a search that cannot reach the database returns 503, and on retry its resu
     onStatement: (label) => (isBroken && label === 'grep-files' ? { when: 'before' } : undefined),
   })
   scope.after(proxy.close)
-  const server = await startServer(scope, { databaseUrl: proxy.url })
+  const server = await startServer(scope, { databaseUrl: proxy.url, databaseWaits: patient })
   const { id } = await createSession({ ...server, call: insistent(server.call) })
   const search = () => searched(server, id)
   const first = await search()
@@ -124,7 +124,7 @@ test('a refresh whose response the database lost is repeated, and a copy still e
     },
   })
   scope.after(proxy.close)
-  const server = await startGuarded(scope, { databaseUrl: proxy.url })
+  const server = await startGuarded(scope, { databaseUrl: proxy.url, databaseWaits: patient })
   const { tokens } = await registerPerson(server)
   const refresh = (refresh_token: string) =>
     server.call('POST', '/v1/auth/refresh', { refresh_token })

@@ -8,7 +8,7 @@ import {
 } from '../../apps/server/test/remotes/receiver.ts'
 import { startServer } from '../../apps/server/test/server.ts'
 import { createSession } from '../../apps/server/test/session.ts'
-import { eventually } from '../../apps/server/test/waiting.ts'
+import { eventually, patient } from '../../apps/server/test/waiting.ts'
 import { type Cut, type Fault, startPostgresProxy } from '../postgres-proxy.ts'
 import { startProcess } from '../process.ts'
 import { gone, scopeOf } from './scenario.ts'
@@ -75,7 +75,7 @@ test('an outcome whose response is lost counts once', async (t) => {
     onStatement: (name) => (name === 'settle-webhook-deliveries' ? faults.shift() : undefined),
   })
   scope.after(proxy.close)
-  const server = await startServer(scope, { databaseUrl: proxy.url, env })
+  const server = await startServer(scope, { databaseUrl: proxy.url, databaseWaits: patient, env })
   const webhook = await createWebhook(server, receiver.url, { events: ['session.created'] })
   await createSession(server)
   await repeated.promise

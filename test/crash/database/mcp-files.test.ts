@@ -4,6 +4,7 @@ import { createTestDatabase } from '../../../apps/server/test/database.ts'
 import { addListedServer, sessionWithMcp, startMcp } from '../../../apps/server/test/remotes/mcp.ts'
 import { startServer } from '../../../apps/server/test/server.ts'
 import { useTools } from '../../../apps/server/test/tool-session.ts'
+import { patient } from '../../../apps/server/test/waiting.ts'
 import { type Fault, startPostgresProxy } from '../../postgres-proxy.ts'
 import { scopeOf } from '../scenario.ts'
 
@@ -21,7 +22,7 @@ for (const [name, fault] of Object.entries(faults)) {
     })
     scope.after(proxy.close)
     const env = { PRIVATE_HOSTS_ALLOWED: '127.0.0.1' }
-    const server = await startServer(scope, { env, databaseUrl: proxy.url })
+    const server = await startServer(scope, { env, databaseUrl: proxy.url, databaseWaits: patient })
     const sound = { type: 'audio', mimeType: 'audio/wav', data: 'UklGRg==' }
     const paid = { type: 'text', text: 'paid' }
     const mcp = await startMcp(t, {
