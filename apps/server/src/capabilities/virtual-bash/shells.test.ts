@@ -39,8 +39,8 @@ const withoutFiles = `${running}
 `
 
 /**
- * Runs a command whose shell ends before it is ready, and another one once the launcher has noticed
- * the end of each ended shell: it may have started one in advance.
+ * Runs a command whose shell ends before it is ready, and another one when the launcher has read
+ * the end of every such shell, also of one that it started in advance.
  */
 const withoutShells = `${running}
   const shellsOf = () => childrenOf(process.pid).flatMap(childrenOf)

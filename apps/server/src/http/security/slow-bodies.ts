@@ -27,7 +27,7 @@ const checkMsMax = 2_000
 /** A request whose body is arriving. `bytes`: read from its connection so far. */
 type Receiving = {
   response: ServerResponse
-  /** Time since the head. */
+  /** Time since the head, counted by checks. */
   takenMs: number
   startBytes: number
   bytes: number
