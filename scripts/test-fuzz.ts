@@ -13,7 +13,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { callerWith } from '../apps/server/test/access.ts'
-import { type ServerProcess, startProcess } from '../test/process.ts'
+import { beginProcess, type ServerProcess } from '../test/process.ts'
 
 const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)))
 const version = '4.32.5'
@@ -58,7 +58,7 @@ const settings = {
 
 install()
 const folder = await mkdtemp(path.join(tmpdir(), 'outlast-fuzz-'))
-const server = await startProcess({ ...settings, DATA_DIR: path.join(folder, 'data') })
+const server = await beginProcess({ ...settings, DATA_DIR: path.join(folder, 'data') }).ready
 try {
   const key = await createAdminKey(server)
   const code = await fuzz(server.url, key)

@@ -48,8 +48,8 @@ export function startProcess(env: Record<string, string>, entry = main): Promise
  * Like `startProcess`, with the waits of the product, and for tests that read the output before the
  * server is ready.
  */
-export function beginProcess(env: Record<string, string>) {
-  const run = launch(onThisNode(env, main))
+export function beginProcess(env: Record<string, string>, entry = main) {
+  const run = launch(onThisNode(env, entry))
   return { ...run, ready: untilReady(run) }
 }
 

@@ -7,7 +7,7 @@ import type { Event, OnBusy } from '@outlast/contract'
 import { builtins } from '../../apps/server/src/capabilities/index.ts'
 import { type Call, startServer } from '../../apps/server/test/server.ts'
 import { follow } from '../../apps/server/test/stream.ts'
-import { type ServerProcess, startProcess } from '../process.ts'
+import { beginProcess, type ServerProcess, startProcess } from '../process.ts'
 import { recording } from './recording.ts'
 
 const entry = fileURLToPath(new URL('node-main.ts', import.meta.url))
@@ -59,8 +59,12 @@ export async function startNode(
     WORLD_URL: worldUrl,
     NODE_COMPILE_CACHE: cache,
   }
-  const database = databaseUrl !== undefined && { DATABASE_URL: databaseUrl }
-  const node = await startProcess({ ...settings, ...database, ...env }, program)
+  // Tests that break an embedded database are about the waits of the product.
+  const starting =
+    databaseUrl === undefined
+      ? beginProcess({ ...settings, ...env }, program).ready
+      : startProcess({ ...settings, DATABASE_URL: databaseUrl, ...env }, program)
+  const node = await starting
   t.after(async () => {
     if (node.child.exitCode === null && node.child.signalCode === null) await node.crash()
   })

@@ -25,7 +25,7 @@ export async function createTestDatabase(t: Pick<TestContext, 'after'>): Promise
   return url.href
 }
 
-/** Connections of a test, for functions of the store. They wait as long as a machine may need. */
+/** Opens connections for functions of the store, which wait for the database as `patient`. */
 export const openTestPool = (url: string, max = 1) =>
   openDatabase({
     url,

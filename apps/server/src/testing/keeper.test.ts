@@ -202,7 +202,7 @@ setTimeout(() => print('requested'), 1_000)`
 
 const adminUrl = process.env.OUTLAST_TEST_DATABASE_URL!
 
-/** A role whose databases are not those of other test files. */
+/** Creates a role, whose databases are not those of other test files. */
 async function createOwner() {
   const owner = `keeper_${randomBytes(8).toString('hex')}`
   await runSql(adminUrl, `create role ${owner} login createdb password 'keeper'`)

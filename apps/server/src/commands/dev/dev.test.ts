@@ -355,7 +355,8 @@ test('a start that the database held up is repeated without a change of the proj
   } finally {
     await client.end()
   }
-  await server.shows('Reloaded')
+  await server.shows('Reloaded in')
+  assert.match(server.output(), /Reloaded in [\d.]+ s: tools\/answer\.ts/)
 })
 
 /** Creates folders in each other whose path is longer than the system allows. */

@@ -236,7 +236,8 @@ test('a client that is gone before its stream begins counts as no open stream', 
 
 test('a stop waits for answers after a client was gone before its stream began', async (t) => {
   // It waits 2 s: where the machine stalled for so long, the scene is played again.
-  for (let isLate = true; isLate; ) {
+  let isLate = true
+  for (let plays = 1; isLate; plays += 1) {
     const server = await startGuarded(t)
     const { call, locking } = await leaveEarly(t, server)
     await locking.query('begin; lock table agents in access exclusive mode')
@@ -253,7 +254,7 @@ test('a stop waits for answers after a client was gone before its stream began',
     await eventually(async () => lateMs() > 2_000 || (await nodes()).length === 0)
     await locking.query('rollback')
     const status = await answer
-    isLate = status !== 200 && lateMs() > 2_000
+    isLate = status !== 200 && lateMs() > 2_000 && plays < 5
     if (!isLate) assert.equal(status, 200)
     await stopped
   }
