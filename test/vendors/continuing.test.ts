@@ -97,16 +97,21 @@ for (const { type, words, room } of longMessages) {
   })
 }
 
+/** Has a turn in which the client answers `call_1`; returns its events. */
+async function turnedBy({ session, say }: Awaited<ReturnType<typeof talkToPlayer>>) {
+  const said = say('Turn it.')
+  const path = `/v1/sessions/${session.id}/tool-results`
+  const tool_results = [{ tool_call_id: 'call_1', result: 'Turned.' }]
+  await eventually(async () => (await server().call('POST', path, { tool_results })).status === 200)
+  return (await said).events
+}
+
 test('Google gets names of tools that it accepts, and calls the tools by them', async (t) => {
   const tool = { type: 'client_side', name: '3d-view', description: 'Turns the view.' }
   const takes = [{ pieces: [{ call: 'call_1', name: '_3d-view', input: {} }] }, {}]
   const fields = { tools: [tool], capabilities: [] }
   const talk = await talkToPlayer(t, server(), { type: 'google', takes, fields })
-  const said = talk.say('Turn it.')
-  const path = `/v1/sessions/${talk.session.id}/tool-results`
-  const tool_results = [{ tool_call_id: 'call_1', result: 'Turned.' }]
-  await eventually(async () => (await server().call('POST', path, { tool_results })).status === 200)
-  const { events } = await said
+  const events = await turnedBy(talk)
   const [call] = callsIn(events)
   assert.deepEqual([call!.name, call!.arguments], ['3d-view', {}])
   const [first, second] = talk.player.bodies()
@@ -121,11 +126,7 @@ test('names of tools for Google are unique and have at most 64 characters', asyn
   const takes = [{ pieces: [{ call: 'call_1', name: '_2_3d', input: {} }] }, {}]
   const fields = { tools, capabilities: [] }
   const talk = await talkToPlayer(t, server(), { type: 'google', takes, fields })
-  const said = talk.say('Turn it.')
-  const path = `/v1/sessions/${talk.session.id}/tool-results`
-  const tool_results = [{ tool_call_id: 'call_1', result: 'Turned.' }]
-  await eventually(async () => (await server().call('POST', path, { tool_results })).status === 200)
-  const { events } = await said
+  const events = await turnedBy(talk)
   assert.equal(callsIn(events)[0]!.name, '3d')
   const [{ functionDeclarations }] = talk.player.bodies()[0].tools
   const given = functionDeclarations.map(({ name }: Body) => name)

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { type TestContext, test } from 'node:test'
 import pg from 'pg'
 import { untilLocked } from '../../../test/database.ts'
 import { startServer } from '../../../test/server.ts'
@@ -35,16 +35,22 @@ async function whileLocked<T>(databaseUrl: string, id: string, work: () => Promi
   }
 }
 
-test('a long result of a client is refused while the session is locked, and kept when it is sent again', async (t) => {
-  const limits = { ...patient, lock: databaseWaits.lock }
-  const env = { TOOL_OUTPUT_KB: '1' }
-  const server = await startServer(t, { env, databaseWaits: limits })
+/** A session whose turn has called the client's tool, as `call_1`. */
+async function askedForSurvey(t: TestContext, server: Awaited<ReturnType<typeof startServer>>) {
   const agent = await createAgent(server, { tools: [survey] })
   const { id } = await createSession(server, { agent_id: agent.id })
   const stream = await follow(t, server.url, { sessionId: id })
   const call = { id: 'call_1', name: 'survey', arguments: {} }
   await post(server, id, scripted({ tool_calls: [call] }, { text: 'over' }))
   await stream.event('tool.call_requested')
+  return { id, stream }
+}
+
+test('a long result of a client is refused while the session is locked, and kept when it is sent again', async (t) => {
+  const limits = { ...patient, lock: databaseWaits.lock }
+  const env = { TOOL_OUTPUT_KB: '1' }
+  const server = await startServer(t, { env, databaseWaits: limits })
+  const { id, stream } = await askedForSurvey(t, server)
   const long = 'x'.repeat(5_000)
   const body = { tool_results: [{ tool_call_id: 'call_1', result: { long } }] }
   const key = { 'idempotency-key': 'survey' }
@@ -62,12 +68,7 @@ test('a long result of a client is refused while the session is locked, and kept
 
 test('a result that is refused after its file was written leaves no event on streams', async (t) => {
   const server = await startServer(t, { env: { TOOL_OUTPUT_KB: '1' } })
-  const agent = await createAgent(server, { tools: [survey] })
-  const { id } = await createSession(server, { agent_id: agent.id })
-  const stream = await follow(t, server.url, { sessionId: id })
-  const call = { id: 'call_1', name: 'survey', arguments: {} }
-  await post(server, id, scripted({ tool_calls: [call] }, { text: 'over' }))
-  await stream.event('tool.call_requested')
+  const { id, stream } = await askedForSurvey(t, server)
   const tool_results = [{ tool_call_id: 'call_1', result: 'x'.repeat(5_000) }]
   const path = `/v1/sessions/${id}`
   await eventually(async () => (await server.call('GET', path)).body.waiting_for)
