@@ -45,7 +45,6 @@ const sweeps: Record<string, Sweep> = {
       daysMax: config.AUDIT_RETENTION_DAYS_MAX,
     }),
   blobs: ({ db }) => sweepBlobs(db),
-  event_hooks: keepEventHooks,
   schedule_executions: ({ db, config }) => sweepExecutions(db, config.SCHEDULE_EXECUTIONS_DAYS),
   budget_ledger: ({ db, config }) => sweepLedger(db, config.BUDGET_LEDGER_DAYS),
   webhook_deliveries: ({ db, config }) => sweepDeliveries(db, config.WEBHOOK_DELIVERIES_DAYS),
@@ -140,6 +139,8 @@ export function keepSweeping(
   const texts: Sweep = ({ db }, signal) => sweepTexts(db, signal)
   const timers = [
     repeat(sweep({ ...sweeps, texts }), intervalMs),
+    // Apart from long sweeps: hooks that no node has registered for 30 minutes get no jobs.
+    repeat(sweep({ event_hooks: keepEventHooks }), intervalMs),
     repeat(
       sweep({ organizations: deleteOrganizations }),
       Math.min(intervalMs, organizationsIntervalMs),

@@ -3,7 +3,7 @@ import type { Agent, AgentPage } from '@outlast/contract'
 import type { Static } from 'typebox'
 import { ApiError } from '../../../errors.ts'
 import { agentOf, modelOf } from './params.ts'
-import { adapterClient } from './reading.ts'
+import { adapterClient, type Client } from './reading.ts'
 import { hidden, type OpenAI } from './routes.ts'
 
 const shown = (agent: Pick<Agent, 'name' | 'created_at'>) => ({
@@ -15,6 +15,16 @@ const shown = (agent: Pick<Agent, 'name' | 'created_at'>) => ({
 
 const pageSize = 100
 
+/** Reads agents page by page, the newest first. */
+async function* readAgents({ run }: Pick<Client, 'run'>, query = '') {
+  for (let offset = 0; ; offset += pageSize) {
+    const path = `/v1/agents?limit=${pageSize}&offset=${offset}${query}`
+    const { data } = await run<Static<typeof AgentPage>>('GET', path)
+    yield* data
+    if (data.length < pageSize) return
+  }
+}
+
 export function agentModelRoutes({ scope, api }: OpenAI): void {
   scope.route({
     method: 'GET',
@@ -23,17 +33,12 @@ export function agentModelRoutes({ scope, api }: OpenAI): void {
     config: { access: 'adapter' },
     schema: hidden('list_openai_models'),
     async handler(request) {
-      const { run } = adapterClient(api, request)
       const byName = new Map<string, ReturnType<typeof shown>>()
-      for (let offset = 0; ; offset += pageSize) {
-        const path = `/v1/agents?limit=${pageSize}&offset=${offset}`
-        const { data } = await run<Static<typeof AgentPage>>('GET', path)
-        // Of agents with one name, the newest has it.
-        for (const agent of data) {
-          if (!byName.has(agent.name)) byName.set(agent.name, shown(agent))
-        }
-        if (data.length < pageSize) return { object: 'list', data: [...byName.values()] }
+      // Of agents with one name, the newest has it.
+      for await (const agent of readAgents(adapterClient(api, request))) {
+        if (!byName.has(agent.name)) byName.set(agent.name, shown(agent))
       }
+      return { object: 'list', data: [...byName.values()] }
     },
   })
 
@@ -44,14 +49,15 @@ export function agentModelRoutes({ scope, api }: OpenAI): void {
     config: { access: 'adapter' },
     schema: hidden('get_openai_model'),
     async handler(request) {
-      const { run } = adapterClient(api, request)
+      const client = adapterClient(api, request)
       const named = agentOf(request.params.model)
-      if ('agent_id' in named) return shown(await run<Agent>('GET', `/v1/agents/${named.agent_id}`))
-      const query = `search=${encodeURIComponent(named.agent_name)}`
-      const { data } = await run<Static<typeof AgentPage>>('GET', `/v1/agents?${query}`)
-      const found = data.find(({ name }) => name === named.agent_name)
-      if (!found) throw new ApiError('not_found', 'Model')
-      return shown(found)
+      if ('agent_id' in named)
+        return shown(await client.run<Agent>('GET', `/v1/agents/${named.agent_id}`))
+      const query = `&search=${encodeURIComponent(named.agent_name)}`
+      for await (const agent of readAgents(client, query)) {
+        if (agent.name === named.agent_name) return shown(agent)
+      }
+      throw new ApiError('not_found', 'Model')
     },
   })
 }
