@@ -72,7 +72,7 @@ export const anthropic: Provider = {
     const { providerOptions } = limited
     const own = {
       ...providerOptions?.anthropic,
-      ...(forms.has('dropped_thinking') && { thinking: droppableThinking(options) }),
+      ...(forms.has('dropped_thinking') && { thinking: droppableThinking(limited) }),
       ...(oneCall && { disableParallelToolUse: true }),
     }
     return { ...limited, prompt: marked, providerOptions: { ...providerOptions, anthropic: own } }

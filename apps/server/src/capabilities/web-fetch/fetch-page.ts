@@ -181,9 +181,8 @@ async function convertBody({ facts, body, url }: Page, wanted: Wanted): Promise<
     wanted.signal.throwIfAborted()
     if (error instanceof ToolError || !late.aborted) throw error
     // A thread may have been free too late: the page is not at fault.
-    throw new ToolError(
-      'There was no time left to convert the page. Request it raw or as text, or try again later.',
-    )
+    const other = wanted.format === 'markdown' ? 'Request it raw or as text, or try' : 'Try'
+    throw new ToolError(`There was no time left to convert the page. ${other} again later.`)
   }
 }
 

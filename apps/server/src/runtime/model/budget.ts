@@ -77,7 +77,8 @@ export function reportedTokens(turn: Turn, model: string): number {
   if (last?.type !== 'llm.generation' || last.data.metadata.model !== model) return 0
   const { usage } = last.data.metadata
   if (!usage) return 0
-  const added = conversation.entries.filter(({ sequence }) => sequence > last.sequence)
+  // Messages may have arrived during the call, before its record.
+  const added = conversation.entries.filter(({ sequence }) => sequence > turn.context.sequence)
   const sizes = added.map(({ message }) => tokensOf(message))
   const since = sizes.reduce((sum, size) => sum + size, tokensOfDrafts(turn))
   const replied = logged.slice(at).find((event) => event.type === 'output.message.completed')

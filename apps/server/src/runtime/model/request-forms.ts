@@ -43,7 +43,7 @@ export async function sendInForm<Request extends { options: ModelCallOptions }>(
 
 /** Any refusal without a known cause may be about an image whose address has expired. */
 function formAfter({ cause, failure, partial }: ModelCallError, prompt: Prompt) {
-  if (partial.parts.length > 0) return undefined
+  if (partial.parts.length > 0 || partial.unfinished.size > 0) return undefined
   const text = errorTextOf(cause)
   const [form] = refusals.find(([, refusal]) => refusal.test(text)) ?? []
   if (form) return form

@@ -35,7 +35,7 @@ const displaced = `(
   from jsonb_each(tool_rules) join unnest(:names::text[], :refs::text[]) as n(name, ref) on key = name
   where value->>'tool_ref' <> coalesce(ref, '')
 )`
-const merged = `coalesce(tool_rules, '{}') || ${displaced} || ${added}`
+const merged = `((coalesce(tool_rules, '{}') || ${displaced}) - :refs::text[]) || ${added}`
 
 const setters = {
   session: statement(
