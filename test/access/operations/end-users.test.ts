@@ -302,9 +302,11 @@ test('an end user without a right is refused in the own session, and one with it
   const last = (id: string) => (id === 'delete_session' ? 1 : 0)
   const open = operations.filter(({ id }) => doors[id]).sort((a, b) => last(a.id) - last(b.id))
   for (const operation of open) {
-    // A deletion ends the tokens of the session: those that may not delete it ask first.
-    const mayAsk = (attacker: Attacker) => (refusalOf(operation.id, attacker) ? 0 : 1)
-    const callers = Object.entries(attackers).sort((a, b) => mayAsk(a[1]) - mayAsk(b[1]))
+    // A deletion ends the tokens of the session: they ask before those of an end user, and tokens
+    // that may not delete it first of all.
+    const place = (attacker: Attacker) =>
+      (refusalOf(operation.id, attacker) ? 0 : 2) + (attacker.kind === 'end user' ? 1 : 0)
+    const callers = Object.entries(attackers).sort((a, b) => place(a[1]) - place(b[1]))
     for (const [name, attacker] of callers) {
       const refusal = refusalOf(operation.id, attacker)
       const heard = await ask(server.url, request(operation, attacker, own))
