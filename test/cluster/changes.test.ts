@@ -51,10 +51,6 @@ test('accepts hints without an organization and hints with unknown fields', asyn
   assert.ok(stream.told.every(({ event }) => event !== 'session.deleted'))
 })
 
-/**
- * Hints are sent 200 at a time while they arrive, so that more than the limit of 10,000 are needed;
- * with 20,000 a second flood could replace the last change.
- */
 test('changes that are pending when hints may be lost follow the reload frame', async (t) => {
   const { server, session, stream } = await listening(t)
   const before = stream.told.length
@@ -68,6 +64,10 @@ test('changes that are pending when hints may be lost follow the reload frame', 
   assert.deepEqual(after, ['reset', 'changed'])
 })
 
+/**
+ * Hints are sent 200 at a time while they arrive, so that more than the limit of 10,000 are needed;
+ * with 20,000 a second flood could replace the last change.
+ */
 test('a flood of hints over the limit ends in a reload frame', async (t) => {
   const { server, session, stream, reset } = await listening(t)
   await runSql(
