@@ -113,8 +113,7 @@ export function createCredentials(options: Options): Credentials {
     }
   }
 
-  function known(credential: string, connection?: object): Bearer | undefined {
-    if (!beliefs.isFresh()) return undefined
+  function cached(credential: string, connection?: object): Bearer | undefined {
     const entry = findUnexpired(bearers, printOf(credential, connection), Date.now())
     if (!entry) return undefined
     uses.touch(entry)
@@ -123,7 +122,7 @@ export function createCredentials(options: Options): Credentials {
 
   async function find(credential: string, dbOf: DbOf): Promise<Bearer> {
     await refresh()
-    const found = known(credential)
+    const found = cached(credential)
     if (found) return found
     const print = fingerprint(credential)
     const before = beliefs.revision()
@@ -147,7 +146,8 @@ export function createCredentials(options: Options): Credentials {
   }
 
   return {
-    known,
+    known: (credential, connection) =>
+      beliefs.isFresh() ? cached(credential, connection) : undefined,
     watch: watches.add,
     forget() {
       beliefs.forget()
@@ -236,12 +236,17 @@ function createBeliefs(db: Db, onChange: () => void) {
     homes,
     revision: () => revision,
     isFresh,
+    /**
+     * Contract: the latest check began at most `believedMs` before this call, however long it took.
+     */
     async refresh() {
-      if (isFresh()) return
-      checking ??= check().finally(() => {
-        checking = undefined
-      })
-      await checking
+      const asked = performance.now()
+      while (asked - checkedAt >= believedMs) {
+        checking ??= check().finally(() => {
+          checking = undefined
+        })
+        await checking
+      }
     },
     /** Caches a value unless the revision has changed since `before`. */
     remember<T>(

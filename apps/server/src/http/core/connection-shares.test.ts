@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { type TestContext, test } from 'node:test'
-import { setImmediate } from 'node:timers/promises'
+import { setImmediate, setTimeout } from 'node:timers/promises'
 import {
   callerWith,
   createKey,
@@ -205,6 +205,21 @@ async function flood(t: TestContext, { table, ask }: Flood) {
     assert.ok([201, 401, 429, 503].includes(status), String(status))
   }
 }
+
+test('a slow check for revocations makes no node look up a known key again', async (t) => {
+  const server = await startGuarded(t)
+  const key = await knownKey(server, await registerPerson(server))
+  const check = await hold(t, server, 'lock table access_revision in access exclusive mode')
+  const keys = await hold(t, server, 'lock table api_keys in access exclusive mode')
+  // Longer than a node trusts its caches: before the check, and while it waits.
+  await setTimeout(500)
+  const answer = key.call('GET', '/v1/agents')
+  await untilLocked(server.databaseUrl, 1)
+  await setTimeout(500)
+  await check()
+  expectStatus(await answer, 200)
+  await keys()
+})
 
 test('a flood of unknown API keys leaves connections to known callers and turns', (t) =>
   flood(t, {
