@@ -43,8 +43,9 @@ type Entry = {
 }
 
 /**
- * Authenticates callers. Results are cached, so that most requests run no statement. Every node
- * drops a cached result at most 400 ms after it changes, even when hints between nodes are lost.
+ * Authenticates callers. Results are cached, so that most requests run no statement. No node uses
+ * a cached result for a request that arrives over 400 ms after its change, even when hints between
+ * nodes are lost.
  */
 export type Credentials = {
   /**
@@ -95,6 +96,7 @@ export function createCredentials(options: Options): Credentials {
   const printOf = createPrints()
   const read = createReader(options)
 
+  /** Uses the caches as they are: each change that a check finds has all streams checked again. */
   async function stillOpen({ credential, orgId, level, channel }: OpenConnection) {
     const fits = (now: Level) => level === undefined || level === now
     try {
@@ -121,7 +123,6 @@ export function createCredentials(options: Options): Credentials {
   }
 
   async function find(credential: string, dbOf: DbOf): Promise<Bearer> {
-    await refresh()
     const found = cached(credential)
     if (found) return found
     const print = fingerprint(credential)
@@ -135,7 +136,6 @@ export function createCredentials(options: Options): Credentials {
   }
 
   async function roleOf({ orgId, userId }: MemberRef, dbOf: DbOf) {
-    await refresh()
     const subject = subjectOf.member(orgId, userId)
     const found = roles.get(subject)
     if (found) return found
@@ -153,8 +153,8 @@ export function createCredentials(options: Options): Credentials {
       beliefs.forget()
       void watches.look()
     },
-    find: (credential) => find(credential, shares),
-    role: (orgId, userId) => roleOf({ orgId, userId }, shares),
+    find: (credential) => refresh().then(() => find(credential, shares)),
+    role: (orgId, userId) => refresh().then(() => roleOf({ orgId, userId }, shares)),
     home: (userId) => homeOf(beliefs, shares(userId), userId),
     async stop() {
       watches.stop()

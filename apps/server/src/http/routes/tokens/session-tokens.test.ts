@@ -11,6 +11,7 @@ import {
   startGuarded,
   untilStatus,
 } from '../../../../test/access.ts'
+import { queryRows, runSql } from '../../../../test/database.ts'
 import type { Call, HttpAnswer } from '../../../../test/server.ts'
 import { createAgent, createSession, post } from '../../../../test/session.ts'
 import { follow, framesOf } from '../../../../test/stream.ts'
@@ -208,3 +209,39 @@ for (const how of ['its key is revoked', 'it expires', 'its maker is taken out']
     assert.equal(JSON.parse(last.data!).reason, 'access_ended')
   })
 }
+
+/** Each read of the access revision is counted, and takes longer than a node trusts its caches. */
+const slowRevision = `
+alter table access_revision rename to stored_access_revision;
+create sequence revision_reads;
+create view access_revision as select * from stored_access_revision
+where nextval('revision_reads') > 0 and pg_sleep(0.6) is not null`
+
+test('slow checks for revocations end a stream without a check for each stream before it', async (t) => {
+  const server = await startGuarded(t, { env: { STREAMS_PER_END_USER: '30' } })
+  const { key, path } = await sessionWithKey(server)
+  const open = async (token: string) => {
+    const { signal } = t
+    const opened = await fetch(`${server.url}${path}/sse?access_token=${token}`, { signal })
+    assert.equal(opened.status, 200)
+    return opened
+  }
+  const make = async () => expectStatus(await key.call('POST', `${path}/tokens`, {}), 201)
+  const [lasting, revoked] = [await make(), await make()]
+  const others: Response[] = []
+  while (others.length < 30) others.push(await open(lasting.token))
+  const response = await open(revoked.token)
+  await runSql(server.databaseUrl, slowRevision)
+  const reads = async () => {
+    const counted = 'select last_value::integer as count from revision_reads'
+    const [row] = await queryRows<{ count: number }>(server.databaseUrl, counted)
+    return row!.count
+  }
+  expectStatus(await key.call('DELETE', `${path}/tokens/${revoked.id}`), 204)
+  const before = await reads()
+  const frames = []
+  for await (const frame of framesOf(response)) frames.push(frame)
+  assert.equal(JSON.parse(frames.at(-1)!.data!).reason, 'access_ended')
+  const checks = (await reads()) - before
+  assert.ok(checks < others.length / 2, `${checks} checks`)
+})
