@@ -155,7 +155,7 @@ export function createCredentials(options: Options): Credentials {
     },
     find: (credential) => refresh().then(() => find(credential, shares)),
     role: (orgId, userId) => refresh().then(() => roleOf({ orgId, userId }, shares)),
-    home: (userId) => homeOf(beliefs, shares(userId), userId),
+    home: (userId) => refresh().then(() => homeOf(beliefs, shares(userId), userId)),
     async stop() {
       watches.stop()
       await uses.stop()
@@ -200,7 +200,7 @@ function createBeliefs(db: Db, onChange: () => void) {
   let checkedAt = Number.NEGATIVE_INFINITY
   let checking: Promise<void> | undefined
 
-  const isFresh = () => performance.now() - checkedAt < believedMs
+  const isFresh = (now = performance.now()) => now - checkedAt < believedMs
 
   async function check() {
     const begun = performance.now()
@@ -241,7 +241,7 @@ function createBeliefs(db: Db, onChange: () => void) {
      */
     async refresh() {
       const asked = performance.now()
-      while (asked - checkedAt >= believedMs) {
+      while (!isFresh(asked)) {
         checking ??= check().finally(() => {
           checking = undefined
         })
@@ -265,11 +265,10 @@ function createBeliefs(db: Db, onChange: () => void) {
 }
 
 async function homeOf(
-  { homes, refresh, revision, remember }: ReturnType<typeof createBeliefs>,
+  { homes, revision, remember }: ReturnType<typeof createBeliefs>,
   db: Db,
   userId: string,
 ): Promise<string | undefined> {
-  await refresh()
   const subject = subjectOf.user(userId)
   const found = homes.get(subject)
   if (found) return found

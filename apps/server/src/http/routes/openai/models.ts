@@ -51,8 +51,9 @@ export function agentModelRoutes({ scope, api }: OpenAI): void {
     async handler(request) {
       const client = adapterClient(api, request)
       const named = agentOf(request.params.model)
-      if ('agent_id' in named)
+      if ('agent_id' in named) {
         return shown(await client.run<Agent>('GET', `/v1/agents/${named.agent_id}`))
+      }
       const query = `&search=${encodeURIComponent(named.agent_name)}`
       for await (const agent of readAgents(client, query)) {
         if (agent.name === named.agent_name) return shown(agent)
