@@ -7,8 +7,10 @@ import {
   registerPerson,
   startGuarded,
 } from '../../apps/server/test/access.ts'
+import { channelClient, openChannel } from '../../apps/server/test/channel.ts'
 import { runSql } from '../../apps/server/test/database.ts'
-import { insistent } from '../../apps/server/test/server.ts'
+import { openPort } from '../../apps/server/test/remotes/token-issuer.ts'
+import { insistent, startServer } from '../../apps/server/test/server.ts'
 import { eventsOf, replyOf, typesOf } from '../../apps/server/test/session.ts'
 import { follow, watch } from '../../apps/server/test/stream.ts'
 import { eventually } from '../../apps/server/test/waiting.ts'
@@ -280,6 +282,39 @@ test('a key that was created in a lost commit opens nothing', async (t) => {
     return status === 401 && body.code
   })
   assert.equal(code, 'invalid_api_key')
+})
+
+test('a caller who was looked up before commits were lost is looked up again', async (t) => {
+  const scope = scopeOf(t)
+  const gate = Promise.withResolvers<void>()
+  const provider = await openPort(scope, async (_request, response) => {
+    await gate.promise
+    response.end('{"active":true,"sub":"ada"}')
+  })
+  const database = await startLosingDatabase(scope)
+  const env = { PRIVATE_HOSTS_ALLOWED: 'identity=127.0.0.1' }
+  const server = await startServer(scope, { databaseUrl: database.url, env })
+  const manager = { url: server.url, call: insistent(server.call) }
+  const method = {
+    mode: 'oauth2_introspection',
+    provider: { introspection_url: provider.url, client_id: 'outlast' },
+  }
+  const channel = await openChannel(manager)
+  const trust = (auth_methods: object[]) =>
+    channel.manage('PATCH', '', { channel_config: { auth_methods } })
+  await database.save()
+  expectStatus(await trust([method]), 200)
+  const ada = channelClient(server.url, channel.id, 'opaque')
+  const early = ada.call('GET', '/sessions')
+  await eventually(async () => provider.requests.length === 1)
+  await database.lose()
+  // The new history has as many changes of callers as the lost one.
+  expectStatus(await trust([]), 200)
+  expectStatus(await insistent(channel.call)('GET', '/sessions'), 200)
+  gate.resolve()
+  await early
+  const { status, body } = await insistent(ada.call)('GET', '/sessions')
+  assert.deepEqual([status, body.code], [401, 'invalid_token'])
 })
 
 test('watchers of an organization receive a reload frame', async (t) => {

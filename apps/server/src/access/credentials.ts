@@ -126,7 +126,7 @@ export function createCredentials(options: Options): Credentials {
     const found = cached(credential)
     if (found) return found
     const print = fingerprint(credential)
-    const before = beliefs.revision()
+    const before = beliefs.version()
     const entry = await read(credential, print, dbOf)
     if (entry.expiresAt <= Date.now()) throw new ApiError('invalid_token')
     dropExpired(bearers, Date.now())
@@ -139,7 +139,7 @@ export function createCredentials(options: Options): Credentials {
     const subject = subjectOf.member(orgId, userId)
     const found = roles.get(subject)
     if (found) return found
-    const before = beliefs.revision()
+    const before = beliefs.version()
     const role = await findRole(dbOf(userId), orgId, userId)
     if (role) remember(roles, subject, { value: role, before })
     return role
@@ -191,12 +191,13 @@ function createReader({
   }
 }
 
-/** Creates caches of callers, keyed by the table revision at which they were read. */
+/** Creates caches of callers, of the version at which they were read. */
 function createBeliefs(db: Db, onChange: () => void) {
   const bearers = new Map<string, Entry>()
   const roles = new Map<string, Principal['role']>()
   const homes = new Map<string, string>()
-  let revision = -1
+  /** Replaced when the revision of the table has changed, and when all is forgotten. */
+  let version = { revision: -1 }
   let checkedAt = Number.NEGATIVE_INFINITY
   let checking: Promise<void> | undefined
 
@@ -204,14 +205,22 @@ function createBeliefs(db: Db, onChange: () => void) {
 
   async function check() {
     const begun = performance.now()
+    const before = version
     const latest = await readRevision(db)
-    if (latest !== revision) {
-      drop(revision < 0 ? undefined : await changesBetween(db, revision, latest))
-      revision = latest
+    const isChanged = latest !== before.revision
+    const changed = isChanged ? await changesSince(before, latest) : []
+    // All was forgotten meanwhile: `refresh` checks again.
+    if (version !== before) return
+    if (isChanged) {
+      drop(changed)
+      version = { revision: latest }
       onChange()
     }
     checkedAt = begun
   }
+
+  const changesSince = async ({ revision }: typeof version, latest: number) =>
+    revision < 0 ? undefined : changesBetween(db, revision, latest)
 
   function drop(changed: string[] | undefined) {
     if (changed === undefined) {
@@ -234,7 +243,7 @@ function createBeliefs(db: Db, onChange: () => void) {
     bearers,
     roles,
     homes,
-    revision: () => revision,
+    version: () => version,
     isFresh,
     /**
      * Contract: the latest check began at most `believedMs` before this call, however long it took.
@@ -248,31 +257,27 @@ function createBeliefs(db: Db, onChange: () => void) {
         await checking
       }
     },
-    /** Caches a value unless the revision has changed since `before`. */
-    remember<T>(
-      into: Map<string, T>,
-      key: string,
-      { value, before }: { value: T; before: number },
-    ) {
-      if (revision === before) put(into, key, value)
+    /** Caches a value unless the version has changed since `before`. */
+    remember<T>(into: Map<string, T>, key: string, read: { value: T; before: object }) {
+      if (version === read.before) put(into, key, read.value)
     },
     forget() {
       drop(undefined)
-      revision = -1
+      version = { revision: -1 }
       checkedAt = Number.NEGATIVE_INFINITY
     },
   }
 }
 
 async function homeOf(
-  { homes, revision, remember }: ReturnType<typeof createBeliefs>,
+  { homes, version, remember }: ReturnType<typeof createBeliefs>,
   db: Db,
   userId: string,
 ): Promise<string | undefined> {
   const subject = subjectOf.user(userId)
   const found = homes.get(subject)
   if (found) return found
-  const before = revision()
+  const before = version()
   const memberships = await membershipsOf(db, userId)
   if (memberships.length !== 1) return undefined
   const { org_id } = memberships[0]!
