@@ -47,6 +47,8 @@ const ourSettings = {
   shared_buffers: '128MB',
   min_wal_size: '80MB',
   max_wal_size: '1GB',
+  // Until a new table is analyzed, a session is found among all of its organization.
+  autovacuum_naptime: '10s',
   jit: 'off',
   timezone: 'UTC',
   log_timezone: 'UTC',
