@@ -191,7 +191,7 @@ function createReader({
   }
 }
 
-/** Creates caches of callers, of the version at which they were read. */
+/** Creates caches of callers. A value is cached if the version is still that before its read. */
 function createBeliefs(db: Db, onChange: () => void) {
   const bearers = new Map<string, Entry>()
   const roles = new Map<string, Principal['role']>()
@@ -258,7 +258,7 @@ function createBeliefs(db: Db, onChange: () => void) {
       }
     },
     /** Caches a value unless the version has changed since `before`. */
-    remember<T>(into: Map<string, T>, key: string, read: { value: T; before: object }) {
+    remember<T>(into: Map<string, T>, key: string, read: { value: T; before: typeof version }) {
       if (version === read.before) put(into, key, read.value)
     },
     forget() {

@@ -47,7 +47,7 @@ const ourSettings = {
   shared_buffers: '128MB',
   min_wal_size: '80MB',
   max_wal_size: '1GB',
-  // Until a new table is analyzed, a session is found among all of its organization.
+  // Before the first analysis, a lookup of a session reads the index of its whole organization.
   autovacuum_naptime: '10s',
   jit: 'off',
   timezone: 'UTC',

@@ -92,7 +92,7 @@ const runningBy: Record<Limit, string> = {
 }
 
 /**
- * A statement counts turns only for the limits that there are. With counts that its values make
+ * A statement counts turns only for the limits that apply. With counts that its values make
  * needless, PostgreSQL may plan each execution anew, which takes longer than the execution.
  */
 const acceptStatement = (...limits: Limit[]) =>

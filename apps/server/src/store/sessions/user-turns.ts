@@ -9,14 +9,16 @@ export const runningTurns =
 
 /**
  * SQL: counts the turns of one end user among those of the organization, whose number its quota
- * limits.
+ * limits. A subquery for each turn: the cost of a join depends on the user, so that PostgreSQL
+ * would plan each message of a user anew who has fewer sessions than others.
  */
 export const userTurns = `(select count(*) from (
-    select from turns r join sessions o on o.org_id = r.org_id and o.id = r.session_id
-    where r.org_id = :orgId and o.user_id = :user
-      and o.channel_id is not distinct from :channelId::text
-      and o.channel_key_id is not distinct from :channelKeyId::text
-    limit :userTurnsMax) own)`
+    select from turns r where r.org_id = :orgId and (
+      select o.user_id = :user
+        and o.channel_id is not distinct from :channelId::text
+        and o.channel_key_id is not distinct from :channelKeyId::text
+      from sessions o where o.org_id = r.org_id and o.id = r.session_id
+    ) limit :userTurnsMax) own)`
 
 /** The parameters of `userTurns`, without `orgId`. */
 export function userTurnsValues(limited: UserTurns) {
