@@ -93,7 +93,7 @@ const runningBy: Record<Limit, string> = {
 
 /**
  * A statement counts turns only for the limits that apply. With counts that its values make
- * needless, PostgreSQL may plan each execution anew, which takes longer than the execution.
+ * needless, PostgreSQL may plan each execution, which takes longer than to execute the plan.
  */
 const acceptStatement = (...limits: Limit[]) =>
   statement(

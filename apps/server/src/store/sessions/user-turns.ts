@@ -9,8 +9,8 @@ export const runningTurns =
 
 /**
  * SQL: counts the turns of one end user among those of the organization, whose number its quota
- * limits. A subquery for each turn: the cost of a join depends on the user, so that PostgreSQL
- * would plan each message of a user anew who has fewer sessions than others.
+ * limits. A subquery for each turn, since the estimated cost of a join depends on the user: for
+ * users with few sessions, PostgreSQL would plan the statement again for each message.
  */
 export const userTurns = `(select count(*) from (
     select from turns r where r.org_id = :orgId and (
