@@ -4,10 +4,17 @@ const previewGraphemes = 200
 /** A grapheme may have any number of code units. */
 const previewLengthMax = 8_192
 const segmenter = new Intl.Segmenter()
+/** Each of these is a grapheme: Latin, Greek, Cyrillic, kana, Han, and punctuation. */
+const simple =
+  '\\t\\n -~\\xa0-\\u02ff\\u0370-\\u0482\\u048a-\\u052f\\u2010-\\u2027\\u2030-\\u205e' +
+  '\\u3001-\\u3029\\u3041-\\u3096\\u30a1-\\u30ff\\u4e00-\\u9fff'
+const beginsSimply = new RegExp(`^[${simple}]{${previewGraphemes + 1}}`)
 
 /** Returns the beginning of a text: at most 200 graphemes and 8,192 code units, then `…`. */
 export function textPreview(text: string): string {
   if (text.length <= previewGraphemes) return text
+  // A segmenter takes 30 times as long, and creates 12 KB of garbage.
+  if (beginsSimply.test(text)) return `${text.slice(0, previewGraphemes)}…`
   let count = 0
   let end = 0
   for (const { index } of segmenter.segment(text.slice(0, previewLengthMax))) {

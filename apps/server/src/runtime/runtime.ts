@@ -162,7 +162,9 @@ async function endAttempts(
   clearTimeout(leave)
 }
 
-const abort = (attempt: Running | undefined) => attempt?.controller.abort(new FencedError())
+/** One for all attempts: each ends with it, and a stack trace takes longer than the rest. */
+const fenced = new FencedError()
+const abort = (attempt: Running | undefined) => attempt?.controller.abort(fenced)
 
 /**
  * Ends attempts whose latest events were lost with their commits. Such a turn resumes from its log.

@@ -59,11 +59,12 @@ export function promptOf(
 ): Prompt {
   const texts = system.filter(hasWords)
   const prompt: Prompt = texts.map((content) => ({ role: 'system', content }))
+  const name = nameOf(signer)
   for (const [index, { message }] of entries.entries()) {
     if (message.role !== 'user' && message.role !== 'agent') continue
     const results = resultsAfter(entries, index)
     const known = rendered.get(message)
-    if (known && isStill(known, signer, results)) prompt.push(...known.messages)
+    if (known && isStill(known, name, results)) prompt.push(...known.messages)
     else prompt.push(...render(message, signer, results))
   }
   return prompt
@@ -89,11 +90,11 @@ function resultsAfter(
   return entries.slice(index + 1, end).map(({ message }) => message)
 }
 
-function isStill(known: Rendered, signer: Signer, results: readonly EventMessage[]): boolean {
+function isStill(known: Rendered, signer: string, results: readonly EventMessage[]): boolean {
   const isSame = results.length === known.results.length
   return (
     isSame &&
-    known.signer === nameOf(signer) &&
+    known.signer === signer &&
     results.every((message, at) => message === known.results[at])
   )
 }
