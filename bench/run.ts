@@ -39,6 +39,7 @@ import { eventHooks } from './turns/event-hooks.ts'
 import { hooks } from './turns/hooks.ts'
 import { mcp } from './turns/mcp.ts'
 import { parked, questions } from './turns/parked.ts'
+import { pause } from './turns/pause.ts'
 import { projectTools } from './turns/project-tools.ts'
 import { scaling } from './turns/scaling.ts'
 import { schedules } from './turns/schedules.ts'
@@ -60,6 +61,7 @@ const benchmarks: Record<string, (options: Options) => Promise<Report>> = {
   search,
   turn,
   statements,
+  pause,
   'event-hooks': eventHooks,
   budgets,
   start,

@@ -60,6 +60,11 @@ export type DatabaseWaits = {
  */
 export const databaseWaits: DatabaseWaits = { statement: 6_000, connection: 2_500, lock: 1_000 }
 const rollbackMs = 500
+/**
+ * An unused connection is closed later: a new one plans all its statements again. Load balancers
+ * drop connections that were silent for some minutes.
+ */
+const idleMsMax = 60_000
 
 /** Creates a pool. A broken idle connection does not end the process. */
 export function createPool(given: PoolOptions): pg.Pool {
@@ -78,6 +83,7 @@ export function createPool(given: PoolOptions): pg.Pool {
   const pool = new pg.Pool({
     ...options,
     max,
+    idleTimeoutMillis: idleMsMax,
     Client: clientOf(url, options),
     async onConnect(client) {
       await prepareSession(client as pg.Client, { statement_timeout: String(timeoutMs) })
