@@ -1,6 +1,7 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { createAgent, openClient } from '../core/client.ts'
 import { measureCrowd, type Result, shown } from '../core/crowd.ts'
-import { ms, type Options, progress, type Report, ratios, runsOf } from '../core/figures.ts'
+import { median, ms, type Options, progress, type Report, ratios, runsOf } from '../core/figures.ts'
 import { type Server, startOutlast, withDataDir } from '../core/servers.ts'
 
 const clients = 64
@@ -30,7 +31,7 @@ async function compare({ url }: Server, options: Options): Promise<Report> {
   const pairs: Pair[] = []
   for (let run = 1; run <= runsOf(options); run++) {
     const without = await measure()
-    await new Promise((resolve) => setTimeout(resolve, pauseMs))
+    await sleep(pauseMs)
     const after = await measure()
     pairs.push({ without, after })
     progress(`run ${run}: after ${shown(after)}; without ${shown(without)}`)
@@ -42,8 +43,7 @@ function rowsOf(pairs: Pair[]) {
   const row = (what: string, key: 'perSecond' | 'p99', show: (value: number) => string) => {
     const of = (when: keyof Pair) => pairs.map((pair) => pair[when][key])
     const { shown: ratio } = ratios(of('after'), of('without'))
-    const last = pairs.at(-1)!
-    const measured = `${show(last.after[key])} against ${show(last.without[key])}`
+    const measured = `${show(median(of('after')))} against ${show(median(of('without')))}`
     return { what: `${what}, ${clients} clients`, goal: '', measured, ratio }
   }
   return [

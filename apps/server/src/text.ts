@@ -4,7 +4,7 @@ const previewGraphemes = 200
 /** A grapheme may have any number of code units. */
 const previewLengthMax = 8_192
 const segmenter = new Intl.Segmenter()
-/** Each of these is a grapheme: Latin, Greek, Cyrillic, kana, Han, and punctuation. */
+/** Each of these characters is a grapheme: Latin, Greek, Cyrillic, kana, Han, punctuation. */
 const simple =
   '\\t\\n -~\\xa0-\\u02ff\\u0370-\\u0482\\u048a-\\u052f\\u2010-\\u2027\\u2030-\\u205e' +
   '\\u3001-\\u3029\\u3041-\\u3096\\u30a1-\\u30ff\\u4e00-\\u9fff'

@@ -162,9 +162,7 @@ async function endAttempts(
   clearTimeout(leave)
 }
 
-/** One for all attempts: each ends with it, and a stack trace takes longer than the rest. */
-const fenced = new FencedError()
-const abort = (attempt: Running | undefined) => attempt?.controller.abort(fenced)
+const abort = (attempt: Running | undefined) => attempt?.controller.abort(new FencedError())
 
 /**
  * Ends attempts whose latest events were lost with their commits. Such a turn resumes from its log.
