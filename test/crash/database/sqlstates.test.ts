@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import test from 'node:test'
+import test, { afterEach } from 'node:test'
 import { addBudget, ledgerOf } from '../../../apps/server/test/budgets.ts'
 import { createTestDatabase, runSql } from '../../../apps/server/test/database.ts'
 import { beforeAll } from '../../../apps/server/test/hooks.ts'
@@ -51,7 +51,12 @@ beforeAll(async (t) => {
   agentId = (await worldlySession(node, world)).agent.id
 })
 
-/** Refuses statements from now on; `times` resolves after that number of refused appends. */
+/** The next test needs the database, also after a failure. */
+afterEach(() => {
+  refusing = undefined
+})
+
+/** Refuses statements from now on; resolves after so many refused appends. */
 function refuse(code: string, statements: RegExp, times: number): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>()
   let left = times
