@@ -6,12 +6,16 @@ import {
   startWithWebhooks,
 } from '../../apps/server/test/remotes/receiver.ts'
 import { startModel } from '../../apps/server/test/remotes/written-model.ts'
+import { insistent } from '../../apps/server/test/server.ts'
 import { createAgent, createSession, post, scripted } from '../../apps/server/test/session.ts'
 import { follow } from '../../apps/server/test/stream.ts'
+import { scopeOf } from '../crash/scenario.ts'
+import { startLookupProxy } from '../lookup-proxy.ts'
 
 type Server = Awaited<ReturnType<typeof startWithWebhooks>>
 
-const start = (t: TestContext) => startWithWebhooks(t, { env: { WORKER_SLOTS: '1' } })
+const start = (t: Pick<TestContext, 'after'>, databaseUrl?: string) =>
+  startWithWebhooks(t, { env: { WORKER_SLOTS: '1' }, ...(databaseUrl && { databaseUrl }) })
 
 /** A turn that waits two seconds for its client. */
 async function parkTurn(t: TestContext, server: Server) {
@@ -48,13 +52,28 @@ test('a node whose slots are all in use ends waits that time out', async (t) => 
   await stream.event('session.idled')
 })
 
-test('a node whose slots are all in use sends webhooks', async (t) => {
+async function sendsWebhook(t: TestContext, server: Server) {
   const receiver = await startReceiver(t)
-  const server = await start(t)
-  const { end } = await fill(t, server)
   await createWebhook(server, receiver.url, { events: ['session.created'] })
   const { id } = await createSession(server)
   const [request] = await receiver.until('session.created')
   assert.equal(request!.body.data.session_id, id)
+}
+
+test('a node whose slots are all in use sends webhooks', async (t) => {
+  const server = await start(t)
+  const { end } = await fill(t, server)
+  await sendsWebhook(t, server)
+  await end()
+})
+
+test('a node whose slots are all in use sends webhooks after the database refused to look up the tasks', async (t) => {
+  const scope = scopeOf(t)
+  const { url, refuseNext } = await startLookupProxy(scope)
+  const started = await start(scope, url)
+  const server = { ...started, call: insistent(started.call) }
+  const { end } = await fill(t, server)
+  await refuseNext()
+  await sendsWebhook(t, server)
   await end()
 })

@@ -172,6 +172,10 @@ async function startRunner(
 ): Promise<{ runner: Runner; poolIds: string[] }> {
   const events: WorkerEvents = new EventEmitter()
   const poolIds: string[] = []
+  onFailedLookup(events, (error) => {
+    log.warn('the queue could not look up its tasks', { error })
+    starting.then((runner) => runner.stop()).catch(() => {})
+  })
   events.on('pool:create', ({ workerPool }) => poolIds.push(workerPool.id))
   events.on('pool:fatalError', ({ error }) => {
     log.warn('the queue could not finish a job', { error })
@@ -200,6 +204,22 @@ async function startRunner(
   }
 }
 
+/**
+ * graphile-worker looks up its tasks before the first job, and keeps an error: such a runner fails
+ * at each job. Called once for that runner, when its workers wait for the next poll.
+ */
+function onFailedLookup(events: WorkerEvents, call: (error: unknown) => void) {
+  let looked = false
+  const found = () => {
+    looked = true
+  }
+  events.once('worker:getJob:empty', found).once('job:start', found)
+  events.once('worker:getJob:error', async ({ error }) => {
+    await sleep(retryMs)
+    if (!looked) call(error)
+  })
+}
+
 const tasksOf = (tasks: Record<string, QueueTask>, member: SlotMember): TaskList =>
   Object.fromEntries(
     Object.entries(tasks).map(([name, task]) => [
@@ -223,8 +243,15 @@ async function actWhile(
     Object.entries(tasks).flatMap(([name, task]) => ('act' in task ? [[name, task.act]] : [])),
   )
   if (Object.keys(acts).length === 0) return
-  // One object for all calls: the library caches by it.
-  const how = { preset, noHandleSignals: true, logger: warnings(log) }
+  // One object for all calls: the library caches by it, also an error.
+  let how = newOptions()
+  function newOptions() {
+    const events: WorkerEvents = new EventEmitter()
+    onFailedLookup(events, () => {
+      how = newOptions()
+    })
+    return { preset, noHandleSignals: true, logger: warnings(log), events }
+  }
   while (!signal.aborted) {
     await sleep(actEveryMs, undefined, { signal }).catch(() => {})
     if (signal.aborted || !isNeeded()) continue

@@ -63,8 +63,10 @@ export async function startReceiver(t: Pick<TestContext, 'after'>) {
 }
 
 /** Starts a server whose webhooks may reach loopback. */
-export const startWithWebhooks = (t: TestContext, { env, ...options }: ServerOptions = {}) =>
-  startServer(t, { ...options, env: { PRIVATE_HOSTS_ALLOWED: 'webhook=127.0.0.1@*', ...env } })
+export const startWithWebhooks = (
+  t: Pick<TestContext, 'after'>,
+  { env, ...options }: ServerOptions = {},
+) => startServer(t, { ...options, env: { PRIVATE_HOSTS_ALLOWED: 'webhook=127.0.0.1@*', ...env } })
 
 export async function createWebhook(
   { call }: { call: Call },
