@@ -13,8 +13,11 @@ export type Cut = { when: 'before' | 'after'; act?: () => void }
 /** The statement is held until `sent` resolves, its response until `answered`. */
 export type Delay = { when: 'late'; sent: Promise<void>; made: () => void; answered: Promise<void> }
 
-/** PostgreSQL raises this error without running the statement; a transaction is broken. */
-export type Refusal = { when: 'refused'; code: string }
+/**
+ * PostgreSQL raises this error, once `sent` resolves, without running the statement; a transaction
+ * is broken.
+ */
+export type Refusal = { when: 'refused'; code: string; sent?: Promise<void> }
 
 export type Garbled = { when: 'garbled' }
 
@@ -111,6 +114,7 @@ function openLink({ client, server }: Ends, { isStalled, onStatement }: LinkOpti
     if (fault?.when === 'after') cutAfter ??= fault
     if (fault?.when === 'garbled') return void client.write(unknownAuthentication)
     if (fault?.when === 'late') delay(fault)
+    if (fault?.when === 'refused' && fault.sent) up.holdUntil(fault.sent)
     up.send(fault?.when === 'refused' ? raiseError(fault) : bytes)
   })
   const readAnswers = messageReader({ begun: true }, (type) => {

@@ -96,24 +96,25 @@ export async function startQueue(options: QueueOptions): Promise<Queue> {
   async function begin() {
     const member = allSlots.join(workers)
     let started: Current | undefined
-    let gaveUp = false
+    const gaveUp = Promise.withResolvers<true>()
     const onFatal = () => {
-      gaveUp = true
       member.leave()
       replace(started)
+      gaveUp.resolve(true)
     }
-    const { runner, poolIds } = await startRunner(options, ending, { member, workers, onFatal })
-    started = { runner, member }
+    started = await startRunner(options, ending, { member, workers, onFatal })
+    const { runner, poolIds, jobs } = started
     current = started
-    const over = runner.promise
-      .catch((error) => log.error('queue stopped', { error }))
-      .then(async () => {
-        member.leave()
-        if (current === started) await sleep(retryMs)
-        replace(started)
-        if (gaveUp) await unlock(options, ending, poolIds)
-        runners.delete(over)
-      })
+    const ended = runner.promise.catch((error) => log.error('queue stopped', { error }))
+    // After two failed deletions the library waits for ever for more.
+    const over = Promise.race([ended, gaveUp.promise]).then(async (isLost) => {
+      while (isLost && jobs.size > 0) await Promise.allSettled(jobs)
+      member.leave()
+      if (current === started) await sleep(retryMs)
+      replace(started)
+      if (isLost) await unlock(options, ending, poolIds)
+      runners.delete(over)
+    })
     runners.add(over)
   }
 
@@ -169,9 +170,10 @@ async function startRunner(
   { pool, lacking, log, pollIntervalMs, tasks, hourly }: QueueOptions,
   { stopping, signal }: Ending,
   { member, workers, onFatal }: Starting,
-): Promise<{ runner: Runner; poolIds: string[] }> {
+): Promise<Current> {
   const events: WorkerEvents = new EventEmitter()
   const poolIds: string[] = []
+  const jobs = new Set<Promise<void>>()
   onFailedLookup(events, (error) => {
     log.warn('the queue could not look up its tasks', { error })
     starting.then((runner) => runner.stop()).catch(() => {})
@@ -192,12 +194,12 @@ async function startRunner(
     forbiddenFlags: () => [...(lacking ?? [])],
     crontab: hourly ? hourlyCrontab : '',
     taskList: {
-      ...tasksOf(tasks, member),
+      ...tasksOf(tasks, member, jobs),
       ...(hourly && { hourly: () => hourly(signal) }),
     },
   })
   try {
-    return { runner: await starting, poolIds }
+    return { runner: await starting, member, poolIds, jobs }
   } catch (error) {
     member.leave()
     throw error
@@ -220,13 +222,20 @@ function onFailedLookup(events: WorkerEvents, call: (error: unknown) => void) {
   })
 }
 
-const tasksOf = (tasks: Record<string, QueueTask>, member: SlotMember): TaskList =>
+/** The library's tasks. A job is in `jobs` while it runs. */
+const tasksOf = (
+  tasks: Record<string, QueueTask>,
+  member: SlotMember,
+  jobs: Set<Promise<void>>,
+): TaskList =>
   Object.fromEntries(
     Object.entries(tasks).map(([name, task]) => [
       name,
-      'act' in task
-        ? (job) => task.act(job)
-        : (job) => member.run((begun) => task.work(job, begun)),
+      async (job) => {
+        const running = 'act' in task ? task.act(job) : member.run((begun) => task.work(job, begun))
+        jobs.add(running)
+        await running.finally(() => jobs.delete(running))
+      },
     ]),
   )
 
@@ -278,7 +287,13 @@ async function unlock({ pool }: QueueOptions, { stopping }: Ending, poolIds: str
   }
 }
 
-type Current = { runner: Runner; member: SlotMember }
+/** `jobs`: those that it runs. */
+type Current = {
+  runner: Runner
+  member: SlotMember
+  poolIds: string[]
+  jobs: ReadonlySet<Promise<void>>
+}
 
 type Connected = (error: Error | undefined, client?: pg.PoolClient, release?: () => void) => void
 
