@@ -103,6 +103,16 @@ test('streams events through fetch without a TCP port, and ends the stream at an
   await assert.rejects(server.fetch(events, { signal: ending.signal }), /enough/)
 })
 
+test('answers a request through fetch once there is a folder for its socket', async (t) => {
+  const server = await embed(t)
+  const { TMPDIR = '' } = process.env
+  process.env.TMPDIR = '/tmp/none'
+  await assert.rejects(server.fetch(`${server.url}/health`), { code: 'ENOENT' }).finally(() => {
+    process.env.TMPDIR = TMPDIR
+  })
+  assert.equal((await server.fetch(`${server.url}/health`)).status, 200)
+})
+
 test('sends bodies in both directions and keeps the headers of requests through fetch', async (t) => {
   const settings = { ALLOWED_HOSTS: ['app.example.com'], METRICS_TOKEN: metricsToken }
   const server = await embed(t, { port: false, settings })

@@ -54,7 +54,10 @@ export function createInProcess(
     request.signal.throwIfAborted()
     if (state === 'starting') throw new TypeError('The server has not started yet.')
     if (state === 'stopped') return stoppedResponse()
-    opening ??= openLocal(pass)
+    opening ??= openLocal(pass).catch((error) => {
+      opening = undefined
+      throw error
+    })
     const { socket } = await opening
     return exchange(request, socket)
   }
