@@ -47,6 +47,11 @@ export type QueueOptions = {
 }
 
 const retryMs = 250
+const pauseMsMax = 5_000
+/** A runner that lived for longer worked. */
+const stableMs = 10_000
+/** Time for deletions that are running when the workers of a runner have stopped. */
+const deletionsMs = 2_000
 /** How often tasks without a slot are run while no runner takes their jobs. */
 const actEveryMs = 1_000
 
@@ -89,38 +94,33 @@ export async function startQueue(options: QueueOptions): Promise<Queue> {
   const runners = new Set<Promise<void>>()
   let current: Current | undefined
   let changing = Promise.resolve()
+  /** Runners in succession that gave up soon, or did not start. */
+  let failures = 0
   if (isWanted()) await begin()
   // Without a runner, or while one of its workers waits for a slot.
   const acting = actWhile(() => !current?.member.hasSlots(), options, parting.signal)
 
   async function begin() {
     const member = allSlots.join(workers)
-    let started: Current | undefined
     const gaveUp = Promise.withResolvers<true>()
-    const onFatal = () => {
-      member.leave()
-      replace(started)
-      gaveUp.resolve(true)
-    }
-    started = await startRunner(options, ending, { member, workers, onFatal })
-    const { runner, poolIds, jobs } = started
+    const giveUp = () => gaveUp.resolve(true)
+    const { runner, ...its } = await startRunner(options, ending, { member, workers, giveUp })
+    const started = { runner, member, begunAt: performance.now() }
     current = started
     const ended = runner.promise.catch((error) => log.error('queue stopped', { error }))
-    // After two failed deletions the library waits for ever for more.
     const over = Promise.race([ended, gaveUp.promise]).then(async (isLost) => {
-      while (isLost && jobs.size > 0) await Promise.allSettled(jobs)
       member.leave()
-      if (current === started) await sleep(retryMs)
       replace(started)
-      if (isLost) await unlock(options, ending, poolIds)
+      if (isLost) await putAway({ ...its, runner, ended }, options, ending)
       runners.delete(over)
     })
     runners.add(over)
   }
 
-  /** Replaces a runner that gave up. Its running jobs continue. */
-  function replace(gone: Current | undefined) {
+  /** Replaces a runner that gave up or ended. Its running jobs continue. */
+  function replace(gone: Current) {
     if (current !== gone) return
+    failures = performance.now() - gone.begunAt > stableMs ? 1 : failures + 1
     current = undefined
     change()
   }
@@ -138,9 +138,11 @@ export async function startQueue(options: QueueOptions): Promise<Queue> {
   }
 
   async function beginAgain() {
-    await begin().catch(async (error) => {
+    await sleep(pauseAfter(failures), undefined, ending).catch(() => {})
+    if (!isWanted()) return
+    await begin().catch((error) => {
+      failures += 1
       log.warn('could not start the queue', { error })
-      await sleep(retryMs)
     })
   }
 
@@ -164,25 +166,28 @@ export async function startQueue(options: QueueOptions): Promise<Queue> {
 /** Whether the queue stops; `signal` aborts then. */
 type Ending = { stopping: () => boolean; signal: AbortSignal }
 
-type Starting = { member: SlotMember; workers: number; onFatal: () => void }
+type Starting = { member: SlotMember; workers: number; giveUp: () => void }
+
+/** `stopped` resolves when no worker of it has a job any more. */
+type Taking = { runner: Runner; poolIds: string[]; stopped: Promise<void> }
 
 async function startRunner(
   { pool, lacking, log, pollIntervalMs, tasks, hourly }: QueueOptions,
   { stopping, signal }: Ending,
-  { member, workers, onFatal }: Starting,
-): Promise<Current> {
+  { member, workers, giveUp }: Starting,
+): Promise<Taking> {
   const events: WorkerEvents = new EventEmitter()
   const poolIds: string[] = []
-  const jobs = new Set<Promise<void>>()
-  onFailedLookup(events, (error) => {
-    log.warn('the queue could not look up its tasks', { error })
-    starting.then((runner) => runner.stop()).catch(() => {})
-  })
   events.on('pool:create', ({ workerPool }) => poolIds.push(workerPool.id))
   events.on('pool:fatalError', ({ error }) => {
     log.warn('the queue could not finish a job', { error })
-    onFatal()
+    giveUp()
   })
+  onFailedLookup(events, (error) => {
+    log.warn('the queue could not look for jobs', { error })
+    giveUp()
+  })
+  const stopped = untilStopped(events, workers)
   const starting = run({
     events,
     preset,
@@ -194,48 +199,68 @@ async function startRunner(
     forbiddenFlags: () => [...(lacking ?? [])],
     crontab: hourly ? hourlyCrontab : '',
     taskList: {
-      ...tasksOf(tasks, member, jobs),
+      ...tasksOf(tasks, member),
       ...(hourly && { hourly: () => hourly(signal) }),
     },
   })
   try {
-    return { runner: await starting, member, poolIds, jobs }
+    return { runner: await starting, poolIds, stopped }
   } catch (error) {
     member.leave()
     throw error
   }
 }
 
+function untilStopped(events: WorkerEvents, workers: number): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>()
+  let left = workers
+  events.on('worker:stop', () => {
+    left -= 1
+    if (left === 0) resolve()
+  })
+  return promise
+}
+
 /**
- * graphile-worker looks up its tasks before the first job, and keeps an error: such a runner fails
- * at each job. Called once for that runner, when its workers wait for the next poll.
+ * A runner of graphile-worker looks up its tasks before its first job, and keeps an error: each of
+ * its polls would fail. `call` gets the error of the first poll, if there is one.
  */
 function onFailedLookup(events: WorkerEvents, call: (error: unknown) => void) {
-  let looked = false
-  const found = () => {
-    looked = true
+  let isFirst = true
+  const looked = () => {
+    isFirst = false
   }
-  events.once('worker:getJob:empty', found).once('job:start', found)
-  events.once('worker:getJob:error', async ({ error }) => {
-    await sleep(retryMs)
-    if (!looked) call(error)
+  events.once('worker:getJob:empty', looked).once('job:start', looked)
+  events.once('worker:getJob:error', ({ error }) => {
+    if (isFirst) call(error)
   })
 }
 
-/** The library's tasks. A job is in `jobs` while it runs. */
-const tasksOf = (
-  tasks: Record<string, QueueTask>,
-  member: SlotMember,
-  jobs: Set<Promise<void>>,
-): TaskList =>
+type Lost = Taking & { ended: Promise<void> }
+
+/**
+ * Waits for the jobs of a runner that gave up. Then unlocks those that it could not delete, and
+ * would hold for hours. The library may never end such a runner: it miscounts deletions after one
+ * that failed.
+ */
+async function putAway(lost: Lost, options: QueueOptions, ending: Ending): Promise<void> {
+  lost.runner.stop().catch(() => {})
+  await lost.stopped
+  await Promise.race([lost.ended, sleep(deletionsMs)])
+  await unlock(options, ending, lost.poolIds)
+}
+
+/** Each runner that was replaced stays in a cache of the library: a long outage needs pauses. */
+const pauseAfter = (failures: number) =>
+  failures === 0 ? 0 : Math.min(retryMs * 2 ** (failures - 1), pauseMsMax)
+
+const tasksOf = (tasks: Record<string, QueueTask>, member: SlotMember): TaskList =>
   Object.fromEntries(
     Object.entries(tasks).map(([name, task]) => [
       name,
-      async (job) => {
-        const running = 'act' in task ? task.act(job) : member.run((begun) => task.work(job, begun))
-        jobs.add(running)
-        await running.finally(() => jobs.delete(running))
-      },
+      'act' in task
+        ? (job) => task.act(job)
+        : (job) => member.run((begun) => task.work(job, begun)),
     ]),
   )
 
@@ -252,15 +277,15 @@ async function actWhile(
     Object.entries(tasks).flatMap(([name, task]) => ('act' in task ? [[name, task.act]] : [])),
   )
   if (Object.keys(acts).length === 0) return
-  // One object for all calls: the library caches by it, also an error.
-  let how = newOptions()
-  function newOptions() {
-    const events: WorkerEvents = new EventEmitter()
-    onFailedLookup(events, () => {
-      how = newOptions()
-    })
-    return { preset, noHandleSignals: true, logger: warnings(log), events }
-  }
+  // One object for all calls: the library caches by it.
+  const events: WorkerEvents = new EventEmitter()
+  const how = { preset, noHandleSignals: true, logger: warnings(log), events }
+  // It keeps a failed look-up of the tasks until their names have another order.
+  events.on('worker:getJob:error', () => {
+    const [name, act] = Object.entries(acts)[0]!
+    delete acts[name]
+    acts[name] = act
+  })
   while (!signal.aborted) {
     await sleep(actEveryMs, undefined, { signal }).catch(() => {})
     if (signal.aborted || !isNeeded()) continue
@@ -273,9 +298,6 @@ async function actWhile(
   }
 }
 
-/**
- * Unlocks jobs that a runner could not delete and would hold for hours. Their work has started.
- */
 async function unlock({ pool }: QueueOptions, { stopping }: Ending, poolIds: string[]) {
   for (let tries = 1; !stopping(); tries += 1) {
     try {
@@ -287,13 +309,7 @@ async function unlock({ pool }: QueueOptions, { stopping }: Ending, poolIds: str
   }
 }
 
-/** `jobs`: those that it runs. */
-type Current = {
-  runner: Runner
-  member: SlotMember
-  poolIds: string[]
-  jobs: ReadonlySet<Promise<void>>
-}
+type Current = { runner: Runner; member: SlotMember; begunAt: number }
 
 type Connected = (error: Error | undefined, client?: pg.PoolClient, release?: () => void) => void
 
