@@ -344,4 +344,20 @@ export const mutants: Mutant[] = [
     tests: failing,
     pattern: 'a late answer of the previous address',
   },
+  {
+    name: 'a runner that keeps a failed look-up of its tasks',
+    file: 'runtime/queue.ts',
+    from: 'if (isFirst) call(error)',
+    to: '',
+    tests: ['test/crash/database/queue.test.ts'],
+    pattern: 'refused to look up',
+  },
+  {
+    name: 'calls beside a full node that keep a failed look-up of their tasks',
+    file: 'runtime/queue.ts',
+    from: 'delete acts[name]',
+    to: '',
+    tests: ['test/cluster/full-node.test.ts'],
+    pattern: 'refused to look up',
+  },
 ]
