@@ -168,14 +168,14 @@ type Ending = { stopping: () => boolean; signal: AbortSignal }
 
 type Starting = { member: SlotMember; workers: number; giveUp: () => void }
 
-/** `stopped` resolves when no worker of it has a job any more. */
-type Taking = { runner: Runner; poolIds: string[]; stopped: Promise<void> }
+/** `stopped` resolves when its workers have stopped, and with them their jobs have ended. */
+type StartedRunner = { runner: Runner; poolIds: string[]; stopped: Promise<void> }
 
 async function startRunner(
   { pool, lacking, log, pollIntervalMs, tasks, hourly }: QueueOptions,
   { stopping, signal }: Ending,
   { member, workers, giveUp }: Starting,
-): Promise<Taking> {
+): Promise<StartedRunner> {
   const events: WorkerEvents = new EventEmitter()
   const poolIds: string[] = []
   events.on('pool:create', ({ workerPool }) => poolIds.push(workerPool.id))
@@ -236,7 +236,7 @@ function onFailedLookup(events: WorkerEvents, call: (error: unknown) => void) {
   })
 }
 
-type Lost = Taking & { ended: Promise<void> }
+type Lost = StartedRunner & { ended: Promise<void> }
 
 /**
  * Waits for the jobs of a runner that gave up. Then unlocks those that it could not delete, and
