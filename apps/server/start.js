@@ -3,7 +3,7 @@
  * TypeScript file is read. From the second start on no types have to be stripped, which saves half
  * of the time and 20 MB.
  */
-import { enableCompileCache } from 'node:module'
+import { enableCompileCache, flushCompileCache } from 'node:module'
 import { fileURLToPath } from 'node:url'
 
 /**
@@ -24,4 +24,19 @@ if (!hasOwnLimits && !process.connected && process.platform !== 'win32') {
 }
 
 enableCompileCache(fileURLToPath(new URL('../../node_modules/.cache/outlast', import.meta.url)))
-await import('./src/main.ts')
+
+/**
+ * The code in parts of similar size. Node keeps all that it has read of the compile cache until a
+ * flush; then each part is read into the memory of the one before, which saves 12 MB.
+ */
+const parts = [
+  () => import('typebox/compile'),
+  () => import('kysely'),
+  () => import('./src/runtime/runtime.ts'),
+  () => import('./src/http/server.ts'),
+  () => import('./src/main.ts'),
+]
+for (const load of parts) {
+  await load()
+  flushCompileCache()
+}

@@ -4,7 +4,7 @@ import type { Conversation } from '../../store/sessions/conversation.ts'
 export type CachedConversation = { conversation: Conversation; sequence: number; storedAt: string }
 
 /** Limit of all conversations in bytes. The limit of one is in UTF-16 units. */
-const bytesMax = 16_000_000
+const bytesMax = 8_000_000
 const oneLengthMax = 2_000_000
 /** Heap bytes of a message besides its text, measured with short messages. */
 const messageBytes = 600

@@ -59,13 +59,16 @@ export function promptOf(
 ): Prompt {
   const texts = system.filter(hasWords)
   const prompt: Prompt = texts.map((content) => ({ role: 'system', content }))
-  const name = nameOf(signer)
+  const name = `${signer.provider_id} ${signer.model_id}`
   for (const [index, { message }] of entries.entries()) {
     if (message.role !== 'user' && message.role !== 'agent') continue
     const results = resultsAfter(entries, index)
-    const known = rendered.get(message)
-    if (known && isStill(known, name, results)) prompt.push(...known.messages)
-    else prompt.push(...render(message, signer, results))
+    let known = rendered.get(message)
+    if (!known || !isStill(known, name, results)) {
+      known = { signer: name, results, messages: messagesOf(message, signer, results) }
+      rendered.set(message, known)
+    }
+    prompt.push(...known.messages)
   }
   return prompt
 }
@@ -74,8 +77,6 @@ type Rendered = { signer: string; results: readonly EventMessage[]; messages: Pr
 
 /** Cache: a conversation is rendered for every call, and most messages do not change. */
 const rendered = new WeakMap<EventMessage, Rendered>()
-
-const nameOf = ({ provider_id, model_id }: Signer) => `${provider_id} ${model_id}`
 
 const none: readonly EventMessage[] = []
 
@@ -99,12 +100,8 @@ function isStill(known: Rendered, signer: string, results: readonly EventMessage
   )
 }
 
-function render(message: EventMessage, signer: Signer, results: readonly EventMessage[]) {
-  const messages =
-    message.role === 'user' ? [userMessage(message)] : agentMessages(message, signer, results)
-  rendered.set(message, { signer: nameOf(signer), results, messages })
-  return messages
-}
+const messagesOf = (message: EventMessage, signer: Signer, results: readonly EventMessage[]) =>
+  message.role === 'user' ? [userMessage(message)] : agentMessages(message, signer, results)
 
 function userMessage(message: EventMessage): UserMessage {
   const content: UserMessage['content'] = []
