@@ -69,11 +69,14 @@ test('a node whose slots are all in use sends webhooks', async (t) => {
 
 test('a node whose slots are all in use sends webhooks after the database refused to look up the tasks', async (t) => {
   const scope = scopeOf(t)
-  const { url, refuseNext } = await startLookupProxy(scope)
+  const { url, looked, refuseNext } = await startLookupProxy(scope)
   const started = await start(scope, url)
   const server = { ...started, call: insistent(started.call) }
+  await looked
+  // The tasks beside a full node are looked up once, at any time from now on.
+  const refused = refuseNext()
   const { end } = await fill(t, server)
-  await refuseNext()
+  await refused
   await sendsWebhook(t, server)
   await end()
 })
