@@ -240,6 +240,7 @@ export const catalogue = {
     429,
     'Response %s waits for a budget. It continues when the budget has more: read it by its id.',
   ],
+  too_many_messages: [429, 'Too many bytes of messages wait in this session. Try again later.'],
   too_many_turns: [429, 'The organization is running its maximum number of turns. Try again.'],
   too_many_streams: [429, '%s has reached its limit of open streams. Close one and try again.'],
   too_many_connections: [429, 'Too many unauthenticated connections from this address.'],

@@ -153,6 +153,7 @@ export type ServerCode =
   | 'too_many_uploads'
   | 'schedule_limit'
   | 'budget_wait'
+  | 'too_many_messages'
   | 'too_many_turns'
   | 'too_many_streams'
   | 'too_many_connections'

@@ -1,6 +1,7 @@
 import type { Event } from '@outlast/contract'
 import type { FastifyRequest } from 'fastify'
-import { presentEvents, readPage } from '../../store/sessions/events.ts'
+import { readPage } from '../../store/sessions/events.ts'
+import { presentEvents } from '../../store/sessions/present-events.ts'
 import type { Api } from '../core/api.ts'
 import { eventView, hiddenTypes } from '../security/token-view.ts'
 import { checkReader } from './turn-stream.ts'
@@ -39,7 +40,7 @@ export function logReader(
     for (let from = after; ; ) {
       const read = { after: from, upTo, types: wanted, exclude, limit }
       const { rows, more } = await readPage(db, sessionId, read)
-      for (const event of await presentEvents(db, { orgId, sessionId }, rows)) {
+      for await (const event of presentEvents(db, { orgId, sessionId }, rows)) {
         const shown = view ? view(event) : event
         if (shown && isLast(JSON.parse(shown.json) as Event, shown.json.length)) return upTo
       }

@@ -4,14 +4,10 @@ import type { Node } from '../../runtime/node.ts'
 import type { Follower } from '../../store/bus/bus.ts'
 import { findStreamPlace } from '../../store/bus/snapshots.ts'
 import { isPoolTimeout } from '../../store/database-errors.ts'
-import {
-  type EventRow,
-  presentEvents,
-  readPage,
-  type WireEvent,
-} from '../../store/sessions/events.ts'
+import { type EventRow, readPage, type WireEvent } from '../../store/sessions/events.ts'
 import { findCommon, findEventTime } from '../../store/sessions/lost-events.ts'
 import { findSequence } from '../../store/sessions/messages.ts'
+import { presentEvents } from '../../store/sessions/present-events.ts'
 import type { Frames } from './event-stream.ts'
 import {
   advance,
@@ -165,7 +161,7 @@ async function endLost(stream: Stream) {
   const common = await findCommon(stream.node.db, stream.sessionId, { lost, types, exclude })
   stream.position = { sequence, offset: 0 }
   if (common)
-    for (const event of await presentEvents(stream.node.db, stream.options, [common]))
+    for await (const event of presentEvents(stream.node.db, stream.options, [common]))
       send(stream, event)
   stream.frames.close('history_changed')
 }
@@ -213,8 +209,10 @@ async function catchUp(stream: Stream) {
   }
   if (rows.length === 0) return await checkSession(stream)
   const wanted = rows.filter((row) => wants(stream, row.type))
-  const events = await presentEvents(stream.node.db, stream.options, wanted)
-  const sent = await sendPage(stream, rows, new Map(events.map((event) => [event.sequence, event])))
+  const shown = new Map<number, WireEvent>()
+  for await (const event of presentEvents(stream.node.db, stream.options, wanted))
+    shown.set(event.sequence, event)
+  const sent = await sendPage(stream, rows, shown)
   stream.behind ||= more || sent < rows.length
   stream.pageBytes =
     sent < rows.length

@@ -1,6 +1,6 @@
 import type { Event } from '@outlast/contract'
 import type { EventHook } from '../../authoring/config.ts'
-import { presentEvents, readPage } from '../../store/sessions/events.ts'
+import { readPage } from '../../store/sessions/events.ts'
 import {
   claimPosition,
   type HookClaim,
@@ -8,6 +8,7 @@ import {
   movePosition,
 } from '../../store/sessions/hook-positions.ts'
 import type { EventMark } from '../../store/sessions/lost-events.ts'
+import { presentEvents } from '../../store/sessions/present-events.ts'
 import { throughOutages } from '../journal/append.ts'
 import type { Node } from '../node.ts'
 import { callHook } from './call.ts'
@@ -51,8 +52,9 @@ export async function passEvents(node: Node, session: HookedSession): Promise<vo
   for (let empty = 0; empty < emptyMax; ) {
     const read = { after: at.sequence, limit: eventsAtOnce, bytesMax: bytesAtOnce }
     const { rows, more } = await readPage(node.db, sessionId, read)
-    const events = await presentEvents(node.db, claim, rows)
-    const page = events.map(({ json }, n) => ({ event: JSON.parse(json) as Event, at: rows[n]! }))
+    const page: HookPage['page'] = []
+    for await (const { json } of presentEvents(node.db, claim, rows))
+      page.push({ event: JSON.parse(json) as Event, at: rows[page.length]! })
     const passed = await passPage(node, session, { claim, at, page, endsAt })
     if (!passed) return
     at = passed

@@ -57,7 +57,7 @@ export type AcceptedInput = {
 /**
  * Stores a message. The same statement decides how it affects a running turn. A message with
  * settings for its turn joins no other turn: where it would, it is queued.
- * Contract: throws 404, `changed_meanwhile`, `session_busy`, `too_many_turns`.
+ * Contract: throws 404, `changed_meanwhile`, `session_busy`, `too_many_messages`, `too_many_turns`.
  */
 export async function acceptInput(
   node: Node,

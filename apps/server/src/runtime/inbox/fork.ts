@@ -4,12 +4,7 @@ import { newId } from '../../ids.ts'
 import { atomically, type Db } from '../../store/database.ts'
 import { resealSecrets } from '../../store/files/session-storage.ts'
 import { getAgent } from '../../store/models/agents.ts'
-import {
-  type EventRow,
-  readBackwards,
-  readEvents,
-  type StoredGeneration,
-} from '../../store/sessions/events.ts'
+import { type EventRow, readBackwards, readEvents } from '../../store/sessions/events.ts'
 import {
   type AsOf,
   copySession,
@@ -18,6 +13,7 @@ import {
   type TakenKey,
 } from '../../store/sessions/forks.ts'
 import type { NewEvent } from '../../store/sessions/log-sql.ts'
+import type { StoredGeneration } from '../../store/sessions/present-events.ts'
 import type { CreatorOfSession } from '../../store/sessions/sessions.ts'
 import { supersede } from '../../store/sessions/supersessions.ts'
 import { textPreview, withoutNul } from '../../text.ts'

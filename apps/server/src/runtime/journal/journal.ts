@@ -2,15 +2,14 @@ import { once } from 'node:events'
 import type { EventContext, EventDataOf, EventType } from '@outlast/contract'
 import { newId } from '../../ids.ts'
 import { addToConversation } from '../../store/sessions/conversation.ts'
+import { type EventRow, readEvents } from '../../store/sessions/events.ts'
+import { findEventTime } from '../../store/sessions/lost-events.ts'
 import {
-  type EventRow,
   newlySeen,
   presentGeneration,
-  readEvents,
   type StoredGeneration,
   systemMessage,
-} from '../../store/sessions/events.ts'
-import { findEventTime } from '../../store/sessions/lost-events.ts'
+} from '../../store/sessions/present-events.ts'
 import { publishEvents, type StoredEvents } from '../../store/sessions/publish.ts'
 import { storeTexts } from '../../store/sessions/texts.ts'
 import type { Charge, TurnEnding } from '../../store/sessions/turn-appends.ts'

@@ -13,6 +13,7 @@ import {
 } from '../../store/sessions/conversation.ts'
 import { type EventRow, readLog, readLogFrom } from '../../store/sessions/events.ts'
 import type { EventMark } from '../../store/sessions/lost-events.ts'
+import { conversationIn } from '../../store/sessions/present-events.ts'
 import type { TakenTurn, TurnRun } from '../../store/sessions/turns.ts'
 import { usageOf } from '../../store/usage.ts'
 import { restFor } from '../../text.ts'
@@ -187,7 +188,8 @@ async function readOn(
   }
   const later = known && (await rowsAfter(node, known, { sessionId, from: taken.turn_from }))
   if (later) return added(known.conversation, later)
-  return added(newConversation(sessionId), await readLog(node.db, sessionId, taken.turn_from))
+  const read = await readLog(node.db, sessionId, taken.turn_from)
+  return { conversation: conversationIn(sessionId, read), rows: read.rows }
 }
 
 function added(conversation: Conversation, rows: EventRow[]): LogRead {
@@ -196,15 +198,17 @@ function added(conversation: Conversation, rows: EventRow[]): LogRead {
 }
 
 /**
- * Reads events after the cached ones; undefined when the log lacks the last of those after lost
- * commits.
+ * Reads events after the cached ones; undefined when they are too long, or when the log lacks the
+ * last of those after lost commits.
  */
 async function rowsAfter(
   node: Node,
   { sequence, storedAt }: CachedConversation,
   { sessionId, from }: { sessionId: string; from: number },
 ): Promise<EventRow[] | undefined> {
-  const [last, ...rows] = await readLogFrom(node.db, sessionId, from, sequence)
+  const read = await readLogFrom(node.db, sessionId, from, sequence)
+  if (read.isCut) return undefined
+  const [last, ...rows] = read.rows
   if (last?.sequence === sequence && last.ts === storedAt) return rows
   node.log.warn('reading a conversation again: the log lost cached events', {
     session: sessionId,

@@ -167,6 +167,7 @@ function outcomeOfRefusal({ code, message: error }: ApiError, task: Task): Done 
       return { status: 'skipped', error }
     case 'not_found':
       return { status: 'failed', error, pausedReason: `${error}: the schedule is paused.` }
+    case 'too_many_messages':
     case 'too_many_turns':
     case 'quota_exceeded': {
       if (task.attempt >= attemptsOf(task.retryPolicy)) return { status: 'failed', error }

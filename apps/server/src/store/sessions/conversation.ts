@@ -130,6 +130,12 @@ export function addToConversation(conversation: Conversation, row: Row): void {
   if (typeof read === 'function') read(conversation, row)
 }
 
+/** Removes what precedes the first message of a user: replies, and results without their calls. */
+export function trimStart({ entries }: Conversation): void {
+  const first = entries.findIndex(({ message }) => message.role === 'user')
+  entries.splice(0, first === -1 ? entries.length : first)
+}
+
 const turnOf = ({ context }: Row) => (JSON.parse(context) as EventContext).turn_id ?? ''
 
 type At = Pick<Row, 'sequence' | 'ts'> & { turnId: string }

@@ -1,7 +1,7 @@
 import type { Db } from '../database.ts'
 import { containing } from '../like.ts'
 import { statement, valuesOf } from '../statements.ts'
-import { readableJson } from '../stored-json.ts'
+import { lengthEstimate, readableJson } from '../stored-json.ts'
 import { type EventRow, isRatingBy } from './events.ts'
 
 /** Conditions on single events. Absent ones match all. */
@@ -36,9 +36,9 @@ export type EventSearch = EventMatch & {
 export type FoundEvents = { rows: EventRow[]; scannedTo: number | undefined }
 
 const windowSize = 2_000
-/** Stored bytes that one statement may look at, and the bytes of all found events. */
-const windowBytesMax = 4 * 1024 * 1024
-const scannedBytesMax = 32 * 1024 * 1024
+/** Estimated bytes of the events of one statement, and the bytes that all statements search. */
+const windowBytesMax = 16 * 1024 * 1024
+const scannedBytesMax = 64 * 1024 * 1024
 /** Bytes of the found events of one statement, and of all. */
 const rowsBytesMax = 4 * 1024 * 1024
 const foundBytesMax = 16 * 1024 * 1024
@@ -54,13 +54,17 @@ const namesTool = `case when type like 'tool.%' then exists (
       )
   ) else false end`
 
+/** Conditions on the text of events read it; others only look at columns. */
+const searchedLength = `case when :text::text is null and :toolName::text is null then 0
+    else octet_length(data::text) end`
+
 /** Looks at one window of the log in the order of the key, and reads the values of matches only. */
 const searchIn = (name: string, order: 'asc' | 'desc') =>
   statement(
     name,
     `
 with page as (
-  select sequence, type, ts, context, data, tags, pg_column_size(data) as size
+  select sequence, type, ts, context, data, tags, ${lengthEstimate('data')} as size
   from events
   where session_id = :sessionId and sequence > :after and sequence < :before
   order by sequence ${order} limit ${windowSize}
@@ -88,7 +92,7 @@ with page as (
 )
 select s.*, m.sequence, m.type, m.ts, m.context, m.data, m.tags, m.found
 from (
-  select count(*)::int as seen, coalesce(sum(size), 0)::int as bytes,
+  select count(*)::int as seen, coalesce(sum(${searchedLength}), 0)::int as bytes,
     ${order === 'asc' ? 'max' : 'min'}(sequence) as reached
   from seen
 ) s left join measured m on m.before < ${rowsBytesMax} order by m.sequence ${order}`,
@@ -101,8 +105,8 @@ type Row = Omit<EventRow, 'sequence'> & Window & { sequence: number | null }
 
 /**
  * Finds events, window by window.
- * Contract: looks at no more than `scannedMax` events and one window, reads no more than 32 MiB as
- * stored, and holds no more than 16 MiB and one event.
+ * Contract: looks at no more than `scannedMax` events and one window, searches no more than 64 MiB
+ * and one window, and holds no more than 16 MiB and one event.
  */
 export async function searchEvents(db: Db, search: EventSearch): Promise<FoundEvents> {
   const { limit, scannedMax, isBackwards } = search

@@ -1,17 +1,9 @@
-import type { EventMessage, EventType, GenerationMetadata } from '@outlast/contract'
+import type { EventType } from '@outlast/contract'
 import { ApiError } from '../../errors.ts'
 import { eventId, eventPosition } from '../../ids.ts'
 import type { Db, Statement } from '../database.ts'
-import { readableJson } from '../stored-json.ts'
-import {
-  addToConversation,
-  type Conversation,
-  conversationTypes,
-  inputSequenceOf,
-  newConversation,
-  viewOf,
-} from './conversation.ts'
-import { textsOf } from './texts.ts'
+import { lengthEstimate, readableJson } from '../stored-json.ts'
+import { conversationTypes, messageTypes } from './conversation.ts'
 
 /** An event as stored, its JSON unparsed. */
 export type EventRow = {
@@ -27,20 +19,6 @@ export type EventRow = {
  * An event as clients get it: one line of JSON, with the fields that filters and positions need.
  */
 export type WireEvent = { sequence: number; type: EventType; id: string; json: string }
-
-/** The stored part of a model call; readers rebuild `messages` and `tools` from it. */
-export type StoredGeneration = {
-  /** Hash of the system prompt, and whether the session's previous call had another. */
-  prompt: string
-  prompt_is_new: boolean
-  /** Hash of the tool list. */
-  tools: string
-  /** The messages new to the model: those of events after `from`, before `to`. */
-  from: number
-  to: number
-  output: object
-  metadata: GenerationMetadata
-}
 
 /**
  * SQL: true for a rating of the giver, for other events, and without a giver. Givers are named as
@@ -82,7 +60,7 @@ export function readEvents(db: Db, sessionId: string, read: EventsRead): Promise
   return db.run<EventRow>(page, [sessionId, after, upTo, types ?? null, exclude ?? null, limit])
 }
 
-/** Rows are limited by stored size first, without reading large values, and then by real size. */
+/** Rows are limited by an estimate first, without reading large values, then by their length. */
 const bounded: Statement = {
   name: 'read-page',
   text: `
@@ -94,13 +72,15 @@ with page as (
     and ${isRatingBy('$8')}
   order by sequence limit $6
 ), sized as (
-  select *, count(*) over () as found,
-    sum(pg_column_size(data)) over (order by sequence) - pg_column_size(data) as stored_before
-  from page
+  select *, count(*) over () as found, sum(size) over (order by sequence) - size as before
+  from (select *, ${lengthEstimate('data')} as size from page) p
+), texts as (
+  select sequence, type, ts, context::text as context, data::text as data, tags, found
+  from sized where before < $7
+  -- Without it, each use of a text would read its value once more.
+  offset 0
 ), measured as (
-  select sequence, type, ts, context::text as context, data::text as data, tags, found,
-    sum(octet_length(data::text)) over (order by sequence) - octet_length(data::text) as before
-  from sized where stored_before < $7
+  select *, sum(octet_length(data)) over (order by sequence) - octet_length(data) as before from texts
 )
 select sequence, type, ts, context, data, tags, found from measured where before < $7 order by sequence`,
 }
@@ -153,29 +133,66 @@ from events where session_id = $1 and sequence = any($2) order by sequence`,
 export const readThese = (db: Db, sessionId: string, sequences: readonly number[]) =>
   db.run<EventRow>(these, [sessionId, sequences])
 
+/** Bytes of the messages before a turn that are read for it: more than any model accepts. */
+const messagesBytesMax = 32 * 1024 * 1024
+/** An estimate that stands for no more than that, also if the messages are compressed 90 times. */
+const shortEstimateMax = 8 * 1024 * 1024
+const messageList = messageTypes.map((type) => `'${type}'`).join(', ')
+const isMessage = `session_id = $1 and sequence > $4 and type in (${messageList})`
+
+/**
+ * `start`: 0 unless older messages are left out, else the sequence of the first message. Lengths
+ * are read from the newest message backwards, and only if the messages may be too long.
+ */
 const log: Statement = {
   name: 'read-log',
   text: `
-select sequence, type, ts, context::text as context, data::text as data, tags
+with recursive estimated as (
+  select sum(${lengthEstimate('data')}) > ${shortEstimateMax} as is_long
+  from events where ${isMessage} and sequence < $3 and sequence <= $6
+), read as (
+  select $3::integer as sequence, '' as type, 0::bigint as length from estimated where is_long
+  union all
+  select earlier.sequence, earlier.type, read.length + earlier.length
+  from read cross join lateral (
+    select sequence, type, octet_length(data::text) as length
+    from events where ${isMessage} and sequence < read.sequence and sequence <= $6
+    order by sequence desc limit 1
+  ) earlier
+  where read.length <= ${messagesBytesMax}
+), first as materialized (
+  select coalesce(case when max(length) > ${messagesBytesMax} then coalesce(
+    min(sequence) filter (where type = 'input.message' and length <= ${messagesBytesMax}), $3
+  ) end, 0) as start from read
+)
+select sequence, type, ts, context::text as context, data::text as data, tags,
+  (select start from first) as start
 from events
-where session_id = $1 and sequence > $4 and (
+where session_id = $1 and sequence > $4 and sequence <= $6 and (
   sequence >= $3 or sequence = $5 or type = any($2)
     and (type <> 'session.activated' or ${readableJson('data')}->>'input_sequence' is not null)
+    and (sequence >= (select start from first) or type not in (${messageList}))
 )
 order by sequence`,
 }
 
+/** `isCut`: older messages are left out. */
+export type ReadLog = { rows: EventRow[]; isCut: boolean }
+
 /**
- * Reads the log of a turn: the session's messages, and all events from the turn's first message on.
+ * Reads the log of a turn: the session's messages, the newest 32 MiB of them and no older ones, and
+ * all events from the turn's first message on.
  */
-export function readLog(db: Db, sessionId: string, turnFrom: number, after = 0) {
-  return db.run<EventRow>(log, [sessionId, conversationTypes, turnFrom, after, null])
-}
+export const readLog = (db: Db, sessionId: string, turnFrom: number, upTo = sequenceMax) =>
+  runLog(db, [sessionId, conversationTypes, turnFrom, 0, null, upTo])
 
 /** Reads the same from an event on. That event comes first, so that the reader can compare it. */
-export function readLogFrom(db: Db, sessionId: string, turnFrom: number, sequence: number) {
-  const values = [sessionId, conversationTypes, turnFrom, sequence - 1, sequence]
-  return db.run<EventRow>(log, values)
+export const readLogFrom = (db: Db, sessionId: string, turnFrom: number, sequence: number) =>
+  runLog(db, [sessionId, conversationTypes, turnFrom, sequence - 1, sequence, sequenceMax])
+
+async function runLog(db: Db, values: readonly unknown[]): Promise<ReadLog> {
+  const rows = await db.run<EventRow & { start: number }>(log, values)
+  return { rows, isCut: rows.some(({ start }) => start > 0) }
 }
 
 const backwards: Statement = {
@@ -286,86 +303,4 @@ export function wireEvent(
   const tagged = tags ? `,"tags":${JSON.stringify(tags)}` : ''
   const json = `{"id":"${id}","type":"${type}","ts":"${ts}","session_id":"${sessionId}","context":${context},"data":${data},"sequence":${sequence}${tagged}}`
   return { sequence, type, id, json } satisfies WireEvent
-}
-
-/**
- * Converts rows to their wire form. In `llm.generation`, `messages` holds those new since the
- * session's previous call, or with `whole` all messages that the model received.
- */
-export async function presentEvents(
-  db: Db,
-  { orgId, sessionId, whole = false }: { orgId: string; sessionId: string; whole?: boolean },
-  rows: EventRow[],
-): Promise<WireEvent[]> {
-  const generations = new Map(
-    rows
-      .filter((row) => row.type === 'llm.generation')
-      .map((row) => [row.sequence, JSON.parse(row.data) as StoredGeneration]),
-  )
-  if (generations.size === 0) return rows.map((row) => wireEvent(sessionId, row))
-  const stored = [...generations.values()]
-  const texts = await textsOf(
-    db,
-    orgId,
-    stored.flatMap((call) => [call.prompt, call.tools]),
-  )
-  const from = whole ? 0 : Math.min(...stored.map((call) => call.from))
-  const to = Math.max(...stored.map((call) => call.to))
-  const conversation = await readConversation(db, sessionId, from, to)
-  return rows.map((row) => {
-    const call = generations.get(row.sequence)
-    if (!call) return wireEvent(sessionId, row)
-    const seen = whole ? viewOf(conversation, call.to) : newlySeen(conversation, call)
-    const system =
-      whole || call.prompt_is_new ? systemMessage(texts.get(call.prompt) ?? '', row.ts, call) : []
-    const data = presentGeneration(call, [...system, ...seen.map(({ message }) => message)], texts)
-    return wireEvent(sessionId, { ...row, data })
-  })
-}
-
-async function readConversation(db: Db, sessionId: string, after: number, upTo: number) {
-  const read = { after: after - 1, upTo, types: conversationTypes, limit: sequenceMax }
-  const rows = await readEvents(db, sessionId, read)
-  const earlier = rows.map(inputSequenceOf).filter((sequence) => sequence && sequence < after)
-  const conversation = newConversation(sessionId)
-  for (const sequence of earlier as number[]) {
-    const input = { after: sequence - 1, upTo: sequence, limit: 1 }
-    for (const row of await readEvents(db, sessionId, input)) addToConversation(conversation, row)
-  }
-  for (const row of rows) addToConversation(conversation, row)
-  return conversation
-}
-
-/**
- * Returns the messages and the new summary that a model has not received since the session's
- * previous call.
- */
-export function newlySeen(conversation: Conversation, { from, to }: { from: number; to: number }) {
-  const isNew = ({ sequence }: { sequence: number }) => sequence > from && sequence < to
-  const compaction = conversation.compactions.findLast(isNew)
-  const entries = conversation.entries.filter(isNew)
-  if (!compaction?.message) return entries
-  return [{ sequence: compaction.sequence, message: compaction.message }, ...entries]
-}
-
-/** Returns the system prompt as a message. Its id derives from the text, so it is stable. */
-export function systemMessage(
-  text: string,
-  createdAt: string,
-  call: { prompt: string },
-): EventMessage[] {
-  const content = [{ type: 'text' as const, text }]
-  return [
-    { id: `message_${call.prompt.slice(0, 32)}`, role: 'system', content, created_at: createdAt },
-  ]
-}
-
-export function presentGeneration(
-  call: StoredGeneration,
-  messages: EventMessage[],
-  texts: Map<string, string>,
-): string {
-  const tools = texts.get(call.tools) ?? '[]'
-  const { output, metadata } = call
-  return `{"messages":${JSON.stringify(messages)},"output":${JSON.stringify(output)},"metadata":${JSON.stringify(metadata)},"tools":${tools}}`
 }

@@ -4,6 +4,7 @@ import type { Db, Statement } from '../database.ts'
 import type { ModelScope } from '../models/model-scope.ts'
 import { routeQuery } from '../models/models.ts'
 import { statement, valuesOf } from '../statements.ts'
+import { lengthEstimate } from '../stored-json.ts'
 import { eventMessage, messageTypes } from './conversation.ts'
 import { readPage } from './events.ts'
 import { appendEvents, events, type NewEvent } from './log-sql.ts'
@@ -91,6 +92,14 @@ const runningBy: Record<Limit, string> = {
   userTurnsMax: userTurns,
 }
 
+/** Estimated bytes of the messages of a running turn and those behind it: its node reads all. */
+const openBytesMax = 64 * 1024 * 1024
+
+const hasRoom = (session: string) => `(${session}.turn_id is null or ${openBytesMax} > (
+    select coalesce(sum(${lengthEstimate('data')}), 0) from events
+    where session_id = ${session}.id and sequence >= ${session}.turn_from and type = 'input.message'
+  ))`
+
 /**
  * A statement counts turns only for the limits that apply. With counts that its values make
  * needless, PostgreSQL may plan each execution, which takes longer than to execute the plan.
@@ -115,7 +124,7 @@ with s as (
     turn_id = coalesce(turn_id, :turnId),
     updated_at = clock_timestamp()
   where org_id = :orgId and id = :sessionId and (turn_id is null or not :onlyIdle)
-    and (:ifSequence::integer is null or sequence = :ifSequence)
+    and (:ifSequence::integer is null or sequence = :ifSequence) and ${hasRoom('sessions')}
     ${limits.map((max) => `and (turn_id is not null or ${runningBy[max]} < :${max})`).join(' ')}
   returning *, 1 as added
 ), ${appendEvents(events(inputEvent))}, t as (
@@ -132,6 +141,7 @@ select s.turn_id, s.updated_at::timestamptz(3) as ts, s.turn_id = :turnId as beg
     when s.id is not null then null
     when :onlyIdle and before.turn_id is not null then 'session_busy'
     when before.sequence <> :ifSequence::integer then 'changed_meanwhile'
+    when not ${hasRoom('before')} then 'too_many_messages'
     ${limits.map((max) => `when ${runningBy[max]} >= :${max} then 'too_many_turns'`).join(' ')}
     when :ifSequence::integer is not null then 'changed_meanwhile'
     when :onlyIdle then 'session_busy'
@@ -178,14 +188,20 @@ export type NewInput = {
 export type Accepted = TakenTurn & { turn_id: string; ts: string; begins: boolean; refused: null }
 
 export type Refused = {
-  refused: 'not_found' | 'changed_meanwhile' | 'session_busy' | 'too_many_turns'
+  refused:
+    | 'not_found'
+    | 'changed_meanwhile'
+    | 'session_busy'
+    | 'too_many_messages'
+    | 'too_many_turns'
 }
 
 /**
  * Stores a message and, when no turn runs, begins the turn that answers it, on a node or with a
  * job. A turn that waits for the client resumes. All or nothing. Refused with `onlyIdle` when a
- * turn runs, with `ifSequence` for another sequence, and when the organization already runs
- * `turnsMax` or the end user `userTurnsMax`; the reason is that at the start of the statement.
+ * turn runs, with `ifSequence` for another sequence, when too many bytes wait behind a turn, and
+ * when the organization already runs `turnsMax` or the end user `userTurnsMax`; the reason is that
+ * at the start of the statement.
  */
 export async function acceptMessage(
   db: Db,

@@ -17,6 +17,7 @@ export const agUiDocs = {
       'unknown_event_id',
       'history_changed',
       'session_busy',
+      'too_many_messages',
       'too_many_turns',
       'quota_exceeded',
       'not_granted',

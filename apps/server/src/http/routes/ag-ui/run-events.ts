@@ -14,7 +14,8 @@ import {
 } from '@outlast/contract/folds/ag-ui'
 import { toolCallsIn } from '@outlast/contract/folds/ag-ui-messages'
 import type { FastifyRequest } from 'fastify'
-import { presentEvents, readBackwards, readPage } from '../../../store/sessions/events.ts'
+import { readBackwards, readPage } from '../../../store/sessions/events.ts'
+import { presentEvents } from '../../../store/sessions/present-events.ts'
 import { eventView, hiddenTypes } from '../../security/token-view.ts'
 import { resumeFrom } from '../../streams/resume.ts'
 import { type AgUiPlace, partsAfter, placeId } from './place.ts'
@@ -50,7 +51,7 @@ async function* storedEvents(
   let at = after
   for (let more = at < upTo; more; ) {
     const page = await readPage(db, sessionId, { after: at, upTo, exclude, limit: pageLength })
-    for (const event of await presentEvents(db, about, page.rows)) {
+    for await (const event of presentEvents(db, about, page.rows)) {
       const shown = view ? view(event) : event
       if (shown) yield JSON.parse(shown.json) as Event
     }

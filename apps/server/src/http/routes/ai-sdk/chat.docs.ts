@@ -28,6 +28,7 @@ export const aiSdkDocs = {
       'file_unsupported',
       'file_too_large',
       'session_busy',
+      'too_many_messages',
       'too_many_turns',
       'quota_exceeded',
       'not_granted',

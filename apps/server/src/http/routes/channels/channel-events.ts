@@ -1,7 +1,9 @@
 import { Readable } from 'node:stream'
 import { AgentEventList, AgentEventQuery, AgentStreamQuery, ErrorResponse } from '@outlast/contract'
 import type { Db } from '../../../store/database.ts'
-import { presentEvents, readPage } from '../../../store/sessions/events.ts'
+import { readPage } from '../../../store/sessions/events.ts'
+import { presentEvents } from '../../../store/sessions/present-events.ts'
+import { jsonBatches } from '../../adapters/event-json.ts'
 import type { Api } from '../../core/api.ts'
 import { channelView, hiddenFrom, liveTypesFor } from '../../security/channel-view.ts'
 import type { Streams } from '../../streams/open-streams.ts'
@@ -53,11 +55,11 @@ async function* shownEvents(db: Db, { view, ...about }: About, { limit, ...wante
   for (let left = limit; left > 0; ) {
     const read = { ...wanted, after, limit: Math.min(batchSize, left) }
     const { rows, more } = await readPage(db, about.sessionId, read)
-    const events = await presentEvents(db, about, rows)
-    const shown = events.flatMap((event) => view(event) ?? [])
-    yield shown.map(({ json }) => json)
+    for await (const batch of jsonBatches(presentEvents(db, about, rows), view)) {
+      yield batch
+      left -= batch.length
+    }
     if (!more) return
-    left -= shown.length
     after = rows.at(-1)!.sequence
   }
 }

@@ -46,7 +46,7 @@ export const executionDocs = {
     summary: 'Send a message through a channel',
     description:
       'Stores a text message of the caller. It starts a turn, or joins the running one. Properties of the body other than `message` are ignored.',
-    errors: ['too_many_turns', 'not_granted', 'spending_limit'],
+    errors: ['too_many_messages', 'too_many_turns', 'not_granted', 'spending_limit'],
     sample: `const message = await outlast.channels.sendMessage('${channel}', '${session}', {\n  message: { content: [{ type: 'text', text: 'Where is my order?' }] },\n})`,
   },
   cancel_agent_session: {

@@ -8,7 +8,8 @@ import {
   type FoundEvents,
   searchEvents,
 } from '../../../store/sessions/event-search.ts'
-import { countEvents, presentEvents, sequenceOf } from '../../../store/sessions/events.ts'
+import { countEvents, sequenceOf } from '../../../store/sessions/events.ts'
+import { presentEvents } from '../../../store/sessions/present-events.ts'
 import { utcOf } from '../../core/utc.ts'
 import type { EventView } from '../../security/token-view.ts'
 
@@ -66,13 +67,9 @@ export type Searching = {
  * Contract: bounded in events looked at and in bytes; 400 for an impossible query.
  */
 export async function eventPage(db: Db, searching: Searching, reply: FastifyReply) {
-  const { orgId, sessionId, query, filter, upTo, view } = searching
+  const { sessionId, query, filter, upTo } = searching
   checkPositions(query)
-  const { rows, scannedTo } = await find(db, searching)
-  const whole = query.expand === 'messages'
-  const events = await presentEvents(db, { orgId, sessionId, whole }, rows)
-  const shown = view ? events.flatMap((event) => view(event) ?? []) : events
-  const data = shown.map(({ json }) => json)
+  const { data, scannedTo } = await present(db, searching, await find(db, searching))
   const hasConditions = conditions.some((name) => query[name] !== undefined)
   const total = hasConditions ? data.length : await countAll(db, sessionId, { filter, upTo })
   if (!hasConditions) reply.header('x-total-count', total)
@@ -81,6 +78,26 @@ export async function eventPage(db: Db, searching: Searching, reply: FastifyRepl
   const page = { total, offset: 0, limit: Math.max(data.length, 1), ...capped, ...more }
   reply.header('content-type', 'application/json; charset=utf-8')
   return `{"data":[${data.join(',')}],${JSON.stringify(page).slice(1)}`
+}
+
+const presentedLengthMax = 16 * 1024 * 1024
+
+/** Presents found events in the order of the search, until they are too long. */
+async function present(db: Db, searching: Searching, { rows, scannedTo, isReversed }: FoundPage) {
+  const { orgId, sessionId, query, view = (event) => event } = searching
+  const whole = query.expand === 'messages'
+  const data: string[] = []
+  let reached = scannedTo
+  let length = 0
+  for await (const event of presentEvents(db, { orgId, sessionId, whole }, rows)) {
+    const { json } = view(event) ?? {}
+    if (json !== undefined) data.push(json)
+    length += json?.length ?? 0
+    if (length < presentedLengthMax || event.sequence === rows.at(-1)?.sequence) continue
+    reached = event.sequence
+    break
+  }
+  return { data: isReversed ? data.reverse() : data, scannedTo: reached }
 }
 
 /** Counts the stored events of a session that the caller can see. A log has no gaps. */
@@ -93,7 +110,10 @@ export const countAll = async (
     ? countEvents(db, sessionId, { ...filter, after: 0, upTo })
     : upTo
 
-async function find(db: Db, searching: Searching): Promise<FoundEvents> {
+/** `isReversed`: the response lists them in the opposite order. */
+type FoundPage = FoundEvents & { isReversed?: boolean }
+
+async function find(db: Db, searching: Searching): Promise<FoundPage> {
   const { query, after, upTo } = searching
   const { around, before_sequence: end, order_desc: isNewestFirst = false } = query
   const all = searchOf(searching)
@@ -103,7 +123,7 @@ async function find(db: Db, searching: Searching): Promise<FoundEvents> {
   const isBackwards = isNewestFirst || end !== undefined
   const before = Math.min(end ?? upTo + 1, upTo + 1)
   const found = await searchEvents(db, { ...all, after, before, isBackwards })
-  return isBackwards && !isNewestFirst ? { ...found, rows: found.rows.reverse() } : found
+  return { ...found, isReversed: isBackwards && !isNewestFirst }
 }
 
 async function findAround(db: Db, search: EventSearch, around: number): Promise<FoundEvents> {

@@ -9,8 +9,10 @@ import type { Principal } from '../../../access/principal.ts'
 import { ApiError, invalidAt } from '../../../errors.ts'
 import { parseId } from '../../../ids.ts'
 import type { Db } from '../../../store/database.ts'
-import { countEvents, presentEvents, readPage } from '../../../store/sessions/events.ts'
+import { countEvents, readPage } from '../../../store/sessions/events.ts'
 import { findSequence } from '../../../store/sessions/messages.ts'
+import { presentEvents } from '../../../store/sessions/present-events.ts'
+import { jsonBatches } from '../../adapters/event-json.ts'
 import type { Api } from '../../core/api.ts'
 import { streamList } from '../../core/page.ts'
 import { type EventView, eventView, hiddenTypes, visibleGiver } from '../../security/token-view.ts'
@@ -87,14 +89,11 @@ type Wanted = Partial<Filter> & { after: number; upTo: number; limit: number }
 /** Events as clients get them, in batches of JSON. */
 export async function* eventBatches(db: Db, about: About, { upTo, limit, ...wanted }: Wanted) {
   let { after } = wanted
-  const { view } = about
   for (let left = limit; left > 0; ) {
     const size = Math.min(batchSize, left)
     const read = { ...wanted, after, upTo, limit: size }
     const { rows, more } = await readPage(db, about.sessionId, read)
-    const events = await presentEvents(db, about, rows)
-    const shown = view ? events.flatMap((event) => view(event) ?? []) : events
-    yield shown.map(({ json }) => json)
+    yield* jsonBatches(presentEvents(db, about, rows), about.view)
     if (!more) return
     left -= rows.length
     after = rows.at(-1)!.sequence

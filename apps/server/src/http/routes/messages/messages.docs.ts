@@ -11,6 +11,7 @@ export const messageDocs = {
     errors: [
       'session_busy',
       'changed_meanwhile',
+      'too_many_messages',
       'too_many_turns',
       'quota_exceeded',
       'not_granted',

@@ -15,10 +15,12 @@ import { newId, parseId } from '../../../ids.ts'
 import { cancelSession } from '../../../runtime/inbox/cancel.ts'
 import { explainFailure, explainSession } from '../../../runtime/why.ts'
 import type { Db } from '../../../store/database.ts'
-import { presentEvents, readThese } from '../../../store/sessions/events.ts'
+import { readThese } from '../../../store/sessions/events.ts'
+import { presentEvents } from '../../../store/sessions/present-events.ts'
 import { retryTurn } from '../../../store/sessions/retries.ts'
 import { getSession } from '../../../store/sessions/sessions.ts'
 import { findSequences, findWorkflow, listWorkflows } from '../../../store/sessions/workflows.ts'
+import { jsonBatches } from '../../adapters/event-json.ts'
 import type { Api } from '../../core/api.ts'
 import { listed, rangeOf, streamList } from '../../core/page.ts'
 
@@ -144,7 +146,7 @@ async function* eventsAt(
 ) {
   for (let at = 0; at < sequences.length; at += batchSize) {
     const rows = await readThese(db, about.sessionId, sequences.slice(at, at + batchSize))
-    yield (await presentEvents(db, about, rows)).map(({ json }) => json)
+    yield* jsonBatches(presentEvents(db, about, rows))
   }
 }
 

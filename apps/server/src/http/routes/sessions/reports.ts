@@ -9,16 +9,9 @@ import {
 import { parseId } from '../../../ids.ts'
 import { profileOf } from '../../../providers/catalogue.ts'
 import { tokensOf, tokensOfText } from '../../../runtime/model/compaction-plan.ts'
-import type { Db } from '../../../store/database.ts'
-import {
-  addToConversation,
-  type ConversationEntry,
-  conversationTypes,
-  newConversation,
-  viewOf,
-} from '../../../store/sessions/conversation.ts'
-import { readPage } from '../../../store/sessions/events.ts'
+import { type ConversationEntry, viewOf } from '../../../store/sessions/conversation.ts'
 import { getSequence } from '../../../store/sessions/messages.ts'
+import { readConversation } from '../../../store/sessions/present-events.ts'
 import { eventsSummary, sessionStats } from '../../../store/sessions/reports.ts'
 import { getSession } from '../../../store/sessions/sessions.ts'
 import type { Api } from '../../core/api.ts'
@@ -61,23 +54,9 @@ export function reportRoutes({ app, node }: Api): void {
     async handler({ params, principal: { orgId }, db }) {
       const session = await getSession(db, orgId, parseId('session', params.session_id))
       const preview = await sessionPreview({ ...node, db }, orgId, session)
-      return reportOf(session, preview, await entriesOf(db, session.id))
+      return reportOf(session, preview, viewOf(await readConversation(db, session.id)))
     },
   })
-}
-
-const batchSize = 500
-
-/** The conversation as the next model call would read it. */
-async function entriesOf(db: Db, sessionId: string): Promise<readonly ConversationEntry[]> {
-  const conversation = newConversation(sessionId)
-  for (let after = 0; ; ) {
-    const read = { after, types: conversationTypes, limit: batchSize }
-    const { rows, more } = await readPage(db, sessionId, read)
-    for (const row of rows) addToConversation(conversation, row)
-    if (!more) return viewOf(conversation)
-    after = rows.at(-1)!.sequence
-  }
 }
 
 type Contribution = ContextReport['contributions'][number]
