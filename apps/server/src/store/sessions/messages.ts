@@ -4,7 +4,6 @@ import type { Db, Statement } from '../database.ts'
 import type { ModelScope } from '../models/model-scope.ts'
 import { routeQuery } from '../models/models.ts'
 import { statement, valuesOf } from '../statements.ts'
-import { lengthEstimate } from '../stored-json.ts'
 import { eventMessage, messageTypes } from './conversation.ts'
 import { readPage } from './events.ts'
 import { appendEvents, events, type NewEvent } from './log-sql.ts'
@@ -95,10 +94,7 @@ const runningBy: Record<Limit, string> = {
 /** Estimated bytes of the messages of a running turn and those behind it: its node reads all. */
 const openBytesMax = 64 * 1024 * 1024
 
-const hasRoom = (session: string) => `(${session}.turn_id is null or ${openBytesMax} > (
-    select coalesce(sum(${lengthEstimate('data')}), 0) from events
-    where session_id = ${session}.id and sequence >= ${session}.turn_from and type = 'input.message'
-  ))`
+const hasRoom = `(turn_id is null or open_message_bytes(id, turn_from) < ${openBytesMax})`
 
 /**
  * A statement counts turns only for the limits that apply. With counts that its values make
@@ -124,7 +120,7 @@ with s as (
     turn_id = coalesce(turn_id, :turnId),
     updated_at = clock_timestamp()
   where org_id = :orgId and id = :sessionId and (turn_id is null or not :onlyIdle)
-    and (:ifSequence::integer is null or sequence = :ifSequence) and ${hasRoom('sessions')}
+    and (:ifSequence::integer is null or sequence = :ifSequence) and ${hasRoom}
     ${limits.map((max) => `and (turn_id is not null or ${runningBy[max]} < :${max})`).join(' ')}
   returning *, 1 as added
 ), ${appendEvents(events(inputEvent))}, t as (
@@ -141,10 +137,10 @@ select s.turn_id, s.updated_at::timestamptz(3) as ts, s.turn_id = :turnId as beg
     when s.id is not null then null
     when :onlyIdle and before.turn_id is not null then 'session_busy'
     when before.sequence <> :ifSequence::integer then 'changed_meanwhile'
-    when not ${hasRoom('before')} then 'too_many_messages'
     ${limits.map((max) => `when ${runningBy[max]} >= :${max} then 'too_many_turns'`).join(' ')}
     when :ifSequence::integer is not null then 'changed_meanwhile'
     when :onlyIdle then 'session_busy'
+    when before.turn_id is not null then 'too_many_messages'
     else 'too_many_turns'
   end as refused
 from sessions before
@@ -222,7 +218,9 @@ export async function acceptMessage(
   if (accepted?.refused === null) return accepted
   // A session that is deleted while the statement waits for its row is in its snapshot.
   const sequence = accepted && (await findSequence(db, orgId, sessionId))
-  return sequence === undefined ? { refused: 'not_found' } : accepted!
+  if (sequence === undefined) return { refused: 'not_found' }
+  const isUnchanged = accepted!.refused === 'changed_meanwhile' && sequence === values.ifSequence
+  return isUnchanged ? { refused: 'too_many_messages' } : accepted!
 }
 
 export type Interrupting = Pick<NewInput, 'data' | 'tags' | 'preview' | 'context' | 'ifSequence'>

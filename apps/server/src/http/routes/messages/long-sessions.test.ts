@@ -91,6 +91,9 @@ test('messages that wait for the end of a turn are limited in bytes', async (t) 
   expectStatus(last, 429, 'too_many_messages')
   assert.ok(accepted >= 8 && accepted <= 10, `${accepted} messages`)
   expectStatus(await post(server, session.id, 'Short.'), 429, 'too_many_messages')
+  const { sequence } = (await eventsOf(server, session.id, '?limit=1&order_desc=true'))[0]!
+  const next = { if_sequence: sequence }
+  expectStatus(await post(server, session.id, 'Next.', next), 429, 'too_many_messages')
   const stored = await eventsOf(server, session.id, '?types=input.message&limit=100')
   assert.equal(stored.length, accepted + 1, 'a refused message is not stored')
   const other = await createSession(server)
