@@ -12,7 +12,7 @@ export const readableJson = (column: string) => String.raw`(case
 
 /**
  * SQL: an estimate of the length of a stored value without reading it, to limit what a statement
- * reads. A compressed value counts 16 times its stored size: most are shorter, and PostgreSQL's own
+ * reads. A compressed value counts 32 times its stored size: most are shorter, and PostgreSQL's own
  * compression reaches 90 times.
  */
 export const lengthEstimate = (column: string) =>

@@ -54,9 +54,12 @@ const namesTool = `case when type like 'tool.%' then exists (
       )
   ) else false end`
 
-/** Conditions on the text of events read it; others only look at columns. */
-const searchedLength = `case when :text::text is null and :toolName::text is null then 0
-    else octet_length(data::text) end`
+const hasType = `(:types::text[] is null or type = any(:types)) and (:exclude::text[] is null or not type = any(:exclude))`
+
+/** Conditions on the text of events read it, for some types; others only look at columns. */
+const searchedLength = `case
+    when ${hasType} and (:text::text is not null or :toolName::text is not null and type like 'tool.%')
+    then octet_length(data::text) else 0 end`
 
 /** Looks at one window of the log in the order of the key, and reads the values of matches only. */
 const searchIn = (name: string, order: 'asc' | 'desc') =>
@@ -75,7 +78,7 @@ with page as (
 ), found as (
   select sequence, type, ts, context::text as context, data::text as data, tags
   from seen
-  where (:types::text[] is null or type = any(:types)) and (:exclude::text[] is null or not type = any(:exclude))
+  where ${hasType}
     and ${isRatingBy(':ratingsBy')}
     and (:from::timestamptz is null or ts >= :from) and (:to::timestamptz is null or ts <= :to)
     and (:turnId::text is null or context->>'turn_id' = :turnId)

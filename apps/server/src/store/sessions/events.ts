@@ -76,7 +76,7 @@ with page as (
   from (select *, ${lengthEstimate('data')} as size from page) p
 ), texts as (
   select sequence, type, ts, context::text as context, data::text as data, tags, found
-  from sized where before < $7
+  from sized where before < $9
   -- Without it, each use of a text would read its value once more.
   offset 0
 ), measured as (
@@ -87,18 +87,21 @@ select sequence, type, ts, context, data, tags, found from measured where before
 
 const pageBytesMax = 4 * 1024 * 1024
 
+type PageRead = EventsRead & { bytesMax?: number; estimateMax?: number }
+
 /**
- * Reads a page of events: at most `limit`, and at most one event past `bytesMax`. `more`: read
- * again.
+ * Reads a page of events: at most `limit`, at most one event past `bytesMax`, and of those that are
+ * estimated at `estimateMax`. `more`: read again.
  */
 export async function readPage(
   db: Db,
   sessionId: string,
-  { bytesMax = pageBytesMax, ...read }: EventsRead & { bytesMax?: number },
+  { bytesMax = pageBytesMax, estimateMax = pageBytesMax, ...read }: PageRead,
 ) {
   const { after, upTo = sequenceMax, types, exclude, ratingsBy, limit } = read
   const filter = [types ?? null, exclude ?? null]
-  const values = [sessionId, after, upTo, ...filter, limit, bytesMax, ratingsBy ?? null]
+  const limits = [limit, bytesMax]
+  const values = [sessionId, after, upTo, ...filter, ...limits, ratingsBy ?? null, estimateMax]
   const rows = await db.run<EventRow & { found: number }>(bounded, values)
   const found = rows[0]?.found ?? 0
   return { rows: rows as EventRow[], more: found === limit || rows.length < found }
@@ -133,10 +136,10 @@ from events where session_id = $1 and sequence = any($2) order by sequence`,
 export const readThese = (db: Db, sessionId: string, sequences: readonly number[]) =>
   db.run<EventRow>(these, [sessionId, sequences])
 
-/** Bytes of the messages before a turn that are read for it: more than any model accepts. */
-const messagesBytesMax = 32 * 1024 * 1024
+/** Bytes of the messages before a turn that are read for it: more than models accept. */
+const messagesBytesMax = 128 * 1024 * 1024
 /** An estimate that stands for no more than that, also if the messages are compressed 90 times. */
-const shortEstimateMax = 8 * 1024 * 1024
+const shortEstimateMax = 32 * 1024 * 1024
 const messageList = messageTypes.map((type) => `'${type}'`).join(', ')
 const isMessage = `session_id = $1 and sequence > $4 and type in (${messageList})`
 
@@ -180,8 +183,8 @@ order by sequence`,
 export type ReadLog = { rows: EventRow[]; isCut: boolean }
 
 /**
- * Reads the log of a turn: the session's messages, the newest 32 MiB of them and no older ones, and
- * all events from the turn's first message on.
+ * Reads the log of a turn: the newest 128 MiB of the session's messages, and all events from the
+ * turn's first message on.
  */
 export const readLog = (db: Db, sessionId: string, turnFrom: number, upTo = sequenceMax) =>
   runLog(db, [sessionId, conversationTypes, turnFrom, 0, null, upTo])

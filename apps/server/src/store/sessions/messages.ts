@@ -91,10 +91,10 @@ const runningBy: Record<Limit, string> = {
   userTurnsMax: userTurns,
 }
 
-/** Estimated bytes of the messages of a running turn and those behind it: its node reads all. */
+/** Bytes of the messages of a running turn and those behind it: its node reads all. */
 const openBytesMax = 64 * 1024 * 1024
 
-const hasRoom = `(turn_id is null or open_message_bytes(id, turn_from) < ${openBytesMax})`
+const hasRoom = `(turn_id is null or not open_messages_exceed(id, turn_from, ${openBytesMax}))`
 
 /**
  * A statement counts turns only for the limits that apply. With counts that its values make
@@ -137,7 +137,7 @@ select s.turn_id, s.updated_at::timestamptz(3) as ts, s.turn_id = :turnId as beg
     when s.id is not null then null
     when :onlyIdle and before.turn_id is not null then 'session_busy'
     when before.sequence <> :ifSequence::integer then 'changed_meanwhile'
-    ${limits.map((max) => `when ${runningBy[max]} >= :${max} then 'too_many_turns'`).join(' ')}
+    ${limits.map((max) => `when before.turn_id is null and ${runningBy[max]} >= :${max} then 'too_many_turns'`).join(' ')}
     when :ifSequence::integer is not null then 'changed_meanwhile'
     when :onlyIdle then 'session_busy'
     when before.turn_id is not null then 'too_many_messages'
@@ -243,7 +243,7 @@ with s as (
     preview = coalesce(preview, :preview),
     updated_at = clock_timestamp()
   where org_id = :orgId and id = :sessionId and turn_id = :turnId and not turn_cancelled
-    and (:ifSequence::integer is null or sequence = :ifSequence)
+    and (:ifSequence::integer is null or sequence = :ifSequence) and ${hasRoom}
   returning org_id, id, turn_id, sequence, updated_at, waiting_for, 2 as added
 ), ${appendEvents(events(cancelledEvent, interruptingEvent))},
 ${wakeParked('from s where waiting_for is not null')}
@@ -252,7 +252,8 @@ select sequence, updated_at::timestamptz(3) as ts, (select count(*) from wakes) 
 
 /**
  * Cancels a turn and stores the message to answer instead, all or nothing. Undefined when the turn
- * has ended or was cancelled, and when the session has another sequence than `ifSequence`.
+ * has ended or was cancelled, when the session has another sequence than `ifSequence`, and when too
+ * many bytes wait behind the turn.
  */
 export async function interruptTurn(
   db: Db,

@@ -41,7 +41,7 @@ type Presented = { orgId: string; sessionId: string; whole?: boolean }
  * Converts rows to their wire form. In `llm.generation`, `messages` holds those new since the
  * session's previous call, or with `whole` all messages that the model received.
  * Contract: one at a time, since the messages of a call may be much longer than its row. Reads no
- * more than the messages of one call or 32 MiB of messages at once.
+ * more than 128 MiB of messages at once.
  */
 export async function* presentEvents(
   db: Db,
@@ -65,7 +65,7 @@ export async function* presentEvents(
     }
     const seen = whole
       ? viewOf(shared ?? (await readConversation(db, sessionId, call.to)), call.to)
-      : newlySeen(shared ?? (await readNew(db, sessionId, call))!, call)
+      : newlySeen(shared ?? (await readFor(db, sessionId, call)), call)
     const system =
       whole || call.prompt_is_new ? systemMessage(texts.get(call.prompt) ?? '', row.ts, call) : []
     const data = presentGeneration(call, [...system, ...seen.map(({ message }) => message)], texts)
@@ -73,7 +73,8 @@ export async function* presentEvents(
   }
 }
 
-const sharedBytesMax = 32 * 1024 * 1024
+/** Beside the limit in bytes: prose of 16 MiB is estimated at this. */
+const readLimits = { bytesMax: 32 * 1024 * 1024, estimateMax: 128 * 1024 * 1024 }
 
 /** The messages of all calls, in one statement; undefined if they are too long. */
 async function sharedConversation(
@@ -84,19 +85,23 @@ async function sharedConversation(
   if (calls.length === 0) return undefined
   const from = whole ? 0 : Math.min(...calls.map((call) => call.from))
   const to = Math.max(...calls.map((call) => call.to))
-  return readNew(db, sessionId, { from, to, bytesMax: sharedBytesMax })
+  return readNew(db, sessionId, { from, to })
 }
 
-type NewRead = { from: number; to: number; bytesMax?: number }
+type CallRange = Pick<StoredGeneration, 'from' | 'to'>
 
-/** Reads messages from a sequence on; undefined above `bytesMax`. */
+/** Reads the messages of one call: the newest 128 MiB at most. */
+const readFor = async (db: Db, sessionId: string, call: CallRange) =>
+  (await readNew(db, sessionId, call)) ?? (await readConversation(db, sessionId, call.to))
+
+/** Reads messages from a sequence on; undefined if they are too long. */
 async function readNew(
   db: Db,
   sessionId: string,
-  { from, to, bytesMax = Number.MAX_SAFE_INTEGER }: NewRead,
+  { from, to }: CallRange,
 ): Promise<Conversation | undefined> {
   const range = { after: from - 1, upTo: to, types: conversationTypes, limit: sequenceMax }
-  const { rows, more } = await readPage(db, sessionId, { ...range, bytesMax })
+  const { rows, more } = await readPage(db, sessionId, { ...range, ...readLimits })
   if (more) return undefined
   const earlier = rows.map(inputSequenceOf).filter((sequence) => sequence && sequence < from)
   const conversation = newConversation(sessionId)

@@ -1,6 +1,10 @@
+import { ApiError } from '../../errors.ts'
 import type { Db, Statement } from '../database.ts'
 import { statement, valuesOf } from '../statements.ts'
 import { runningTurns, type UserTurns, userTurns, userTurnsValues } from './user-turns.ts'
+
+/** Bytes of the messages from that of a retry on, which its node reads. More than may wait. */
+const retriedBytesMax = 96 * 1024 * 1024
 
 const retry = statement(
   'retry-turn',
@@ -34,6 +38,7 @@ with l as materialized (
     turn_cancelled = false,
     updated_at = clock_timestamp()
   from i where org_id = :orgId and id = :sessionId and turn_id is null
+    and not open_messages_exceed(:sessionId, i.input_sequence, ${retriedBytesMax})
   returning org_id, id
 ), r as (
   update failed_turns set retried_as = :turnId
@@ -45,6 +50,14 @@ with l as materialized (
 )
 select id, (select count(*) from j) as jobs from s`,
 )
+
+const isLong: Statement = {
+  name: 'retry-is-long',
+  text: `
+select from (
+  select coalesce($3, (select input_sequence from failed_turns where session_id = $1 and id = $2)) as "from"
+) r where open_messages_exceed($1, r."from", ${retriedBytesMax})`,
+}
 
 export type Retry = {
   orgId: string
@@ -62,13 +75,17 @@ export type Retry = {
 /**
  * Begins a turn for a stored message, such as that of a failed turn. False, with no effect, when it
  * was retried before, the session runs a turn, or the organization or the end user is at its limit
- * of turns. Locks the session before the failure, in the order of the deletion of both.
+ * of turns. Throws `too_many_messages` when the messages since are too long. Locks the session
+ * before the failure, in the order of the deletion of both.
  */
 export async function retryTurn(db: Db, { by, input, ...retried }: Retry) {
   const { messageId = null, sequence = null } = input ?? {}
   const values = { failed: null, ...retried, ...userTurnsValues(by), messageId, sequence }
   const begun = await db.run(retry, valuesOf(retry, values))
-  return begun.length > 0
+  if (begun.length > 0) return true
+  const long = await db.run(isLong, [retried.sessionId, retried.failed ?? null, sequence])
+  if (long.length > 0) throw new ApiError('too_many_messages')
+  return false
 }
 
 const lastFailure: Statement = {

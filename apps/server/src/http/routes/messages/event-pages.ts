@@ -69,7 +69,10 @@ export type Searching = {
 export async function eventPage(db: Db, searching: Searching, reply: FastifyReply) {
   const { sessionId, query, filter, upTo } = searching
   checkPositions(query)
-  const { data, scannedTo } = await present(db, searching, await find(db, searching))
+  const found = await find(db, searching)
+  const { data, scannedTo } = await present(db, searching, found)
+  const older = found.older && (await present(db, searching, found.older))
+  if (older) data.unshift(...older.data)
   const hasConditions = conditions.some((name) => query[name] !== undefined)
   const total = hasConditions ? data.length : await countAll(db, sessionId, { filter, upTo })
   if (!hasConditions) reply.header('x-total-count', total)
@@ -110,8 +113,11 @@ export const countAll = async (
     ? countEvents(db, sessionId, { ...filter, after: 0, upTo })
     : upTo
 
-/** `isReversed`: the response lists them in the opposite order. */
-type FoundPage = FoundEvents & { isReversed?: boolean }
+/**
+ * `isReversed`: the response lists them in the opposite order. `older`: those before, which may be
+ * too long together.
+ */
+type FoundPage = FoundEvents & { isReversed?: boolean; older?: FoundPage }
 
 async function find(db: Db, searching: Searching): Promise<FoundPage> {
   const { query, after, upTo } = searching
@@ -126,11 +132,11 @@ async function find(db: Db, searching: Searching): Promise<FoundPage> {
   return { ...found, isReversed: isBackwards && !isNewestFirst }
 }
 
-async function findAround(db: Db, search: EventSearch, around: number): Promise<FoundEvents> {
+async function findAround(db: Db, search: EventSearch, around: number): Promise<FoundPage> {
   const older = await searchEvents(db, { ...search, before: around, isBackwards: true })
   const later = { ...search, after: around - 1, limit: search.limit + 1 }
   const newer = await searchEvents(db, later)
-  return { rows: [...older.rows.reverse(), ...newer.rows], scannedTo: newer.scannedTo }
+  return { ...newer, older: { ...older, isReversed: true } }
 }
 
 function searchOf({ sessionId, query, filter, upTo }: Searching): EventSearch {
