@@ -16,6 +16,7 @@ export const retakeDocs = {
       'secrets_unavailable',
       'secret_unreadable',
       'quota_exceeded',
+      'too_many_messages',
       'too_many_turns',
     ],
     sample:

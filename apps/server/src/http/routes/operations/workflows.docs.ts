@@ -41,6 +41,7 @@ export const workflowDocs = {
       'turn_not_failed',
       'turn_retried',
       'session_not_idle',
+      'too_many_messages',
       'too_many_turns',
       'quota_exceeded',
     ],
