@@ -1,4 +1,4 @@
--- True if the messages from a sequence on are longer than a limit. Their lengths are read only if their stored sizes, of which a compressed one stands for at most 90 times as much, leave it open. A function, because with a subquery PostgreSQL planned the statement that stores a message for each message. Volatile, so that it counts messages that were stored while the statement waited for the session.
+-- True if the messages from a sequence on are longer than a limit. Lengths are read only if the stored sizes do not decide it: compression saves a factor of 90 at most. A function, because with a subquery PostgreSQL planned the statement that stores a message for each message. Volatile, so that it counts messages that were stored while the statement waited for the session.
 create function open_messages_exceed(_session_id text, _from integer, _bytes bigint) returns boolean language plpgsql as $$
 declare
   message record;

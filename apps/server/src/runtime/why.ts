@@ -2,7 +2,7 @@ import type { ToolCall, Why, Workflow } from '@outlast/contract'
 import { type TurnStep, turnStepsOf } from '@outlast/sdk/turn-steps'
 import { turnSettingsOf } from '../capabilities/turns/turn-settings.ts'
 import type { Db } from '../store/database.ts'
-import { type EventRow, readEvents, sequenceMax } from '../store/sessions/events.ts'
+import { type EventRow, readEventsFrom } from '../store/sessions/events.ts'
 import { findTurnInput } from '../store/sessions/turn-inputs.ts'
 import { findFacts, findOmittedImages, type SessionFacts } from '../store/sessions/workflows.ts'
 import { loggedEvent } from './journal/journal.ts'
@@ -27,9 +27,7 @@ export async function explainSession(
   const turn_settings = turnSettingsOf(input) ?? null
   const { turn_id, turn_from: from } = facts
   const isTaken = turn_id !== null && facts.node !== null
-  const rows = isTaken
-    ? await readEvents(db, sessionId, { after: from - 1, limit: sequenceMax })
-    : []
+  const rows = isTaken ? await readEventsFrom(db, sessionId, from) : []
   const omitted_images = await findOmittedImages(db, sessionId)
   if (!unnamed) return { ...explainFacts(facts, rows), omitted_images, turn_settings }
   const shown = rows.filter(({ type }) => type !== 'capability.unavailable')

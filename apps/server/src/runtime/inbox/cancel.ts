@@ -4,7 +4,7 @@ import type { LiveKind, LiveMessage } from '../../store/bus/bus.ts'
 import { findSnapshot } from '../../store/bus/snapshots.ts'
 import type { Db } from '../../store/database.ts'
 import { findAgentOf } from '../../store/sessions/agent-of-session.ts'
-import { readEvents, sequenceMax } from '../../store/sessions/events.ts'
+import { readEventsFrom } from '../../store/sessions/events.ts'
 import type { NewEvent } from '../../store/sessions/log-sql.ts'
 import { type Interrupting, interruptTurn } from '../../store/sessions/messages.ts'
 import { publishEvents, type StoredEvents } from '../../store/sessions/publish.ts'
@@ -112,11 +112,8 @@ export function cancelledEvent(
   return makeDraft('turn.cancelled', context, data).stored
 }
 
-const eventsOfTurn = (db: Db, { sessionId }: TurnRef, turn: CurrentTurn) =>
-  readEvents(db, sessionId, { after: turn.turn_from - 1, limit: sequenceMax })
-
 export async function readState(db: Db, ref: TurnRef, turn: CurrentTurn): Promise<TurnState> {
-  const rows = await eventsOfTurn(db, ref, turn)
+  const rows = await readEventsFrom(db, ref.sessionId, turn.turn_from)
   return fold(ref.turnId, turn.turn_input, rows.map(loggedEvent))
 }
 
@@ -280,7 +277,7 @@ async function observeEnd(node: Node, ref: TurnRef, turn: CurrentTurn) {
   node.metrics.tally.cancelled()
   if (!node.tracer) return
   try {
-    const rows = await eventsOfTurn(node.db, ref, turn)
+    const rows = await readEventsFrom(node.db, ref.sessionId, turn.turn_from)
     const agent = await findAgentOf(node.db, ref.orgId, ref.sessionId)
     if (!agent) return
     const about = { ...ref, inputMessageId: turn.turn_input, ...agent }

@@ -60,6 +60,10 @@ export function readEvents(db: Db, sessionId: string, read: EventsRead): Promise
   return db.run<EventRow>(page, [sessionId, after, upTo, types ?? null, exclude ?? null, limit])
 }
 
+/** Reads all events from a sequence on, as those of a turn. */
+export const readEventsFrom = (db: Db, sessionId: string, sequence: number) =>
+  readEvents(db, sessionId, { after: sequence - 1, limit: sequenceMax })
+
 /** Rows are limited by an estimate first, without reading large values, then by their length. */
 const bounded: Statement = {
   name: 'read-page',
@@ -138,7 +142,7 @@ export const readThese = (db: Db, sessionId: string, sequences: readonly number[
 
 /** Bytes of the messages before a turn that are read for it: more than models accept. */
 const messagesBytesMax = 128 * 1024 * 1024
-/** An estimate that stands for no more than that, also if the messages are compressed 90 times. */
+/** Messages below this estimate are below that limit: compression saves a factor of 90 at most. */
 const shortEstimateMax = 32 * 1024 * 1024
 const messageList = messageTypes.map((type) => `'${type}'`).join(', ')
 const isMessage = `session_id = $1 and sequence > $4 and type in (${messageList})`
