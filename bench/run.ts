@@ -37,6 +37,7 @@ import { bash } from './turns/bash.ts'
 import { budgets } from './turns/budgets.ts'
 import { eventHooks } from './turns/event-hooks.ts'
 import { hooks } from './turns/hooks.ts'
+import { longSessions } from './turns/long-sessions.ts'
 import { mcp } from './turns/mcp.ts'
 import { parked, questions } from './turns/parked.ts'
 import { pause } from './turns/pause.ts'
@@ -75,6 +76,7 @@ const benchmarks: Record<string, (options: Options) => Promise<Report>> = {
   folds,
   'turn-memory': turnMemory,
   soak,
+  'long-sessions': longSessions,
   parked,
   questions,
   files,
