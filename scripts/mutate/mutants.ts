@@ -229,8 +229,8 @@ export const mutants: Mutant[] = [
   {
     name: 'a stream loses the position inside a message',
     file: 'ids.ts',
-    from: 'offset: Number(payload & 0x3fffffn)',
-    to: 'offset: Number(payload & 0n)',
+    from: 'offset: low & offsetMax',
+    to: 'offset: low & 0',
     tests: deltas,
     pattern: 'resuming from an event inside a message',
   },

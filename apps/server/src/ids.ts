@@ -36,7 +36,7 @@ function marked(time: number, digits: string): string {
   return `${hex(time, 12)}7${digits.slice(0, 3)}${variant}${digits.slice(4, 19)}`
 }
 
-const hex = (value: number | bigint, digits: number) => value.toString(16).padStart(digits, '0')
+const hex = (value: number, digits: number) => value.toString(16).padStart(digits, '0')
 
 export const newId = (noun: Noun) => `${idPrefixes[noun]}_${uuid7()}`
 
@@ -48,8 +48,9 @@ export function derivedId(noun: Noun, ts: string, name: string): string {
 
 /** Converts an id to the dashed UUID that some fields on the wire require. */
 export function uuidOf(id: string): string {
-  const digits = id.slice(id.indexOf('_') + 1)
-  return digits.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5')
+  const at = id.indexOf('_') + 1
+  const part = (from: number, to: number) => id.slice(at + from, at + to)
+  return `${part(0, 8)}-${part(8, 12)}-${part(12, 16)}-${part(16, 20)}-${part(20, 32)}`
 }
 
 /** Creates the id of a user or key: a dashed UUID. */
@@ -97,13 +98,13 @@ export function parseId(noun: Noun, text: string, or = ''): string {
  */
 export type EventPosition = { sequence: number; offset: number }
 
-const sessionMarks = new Map<string, bigint>()
+const sessionMarks = new Map<string, number>()
 
 /** A hash of 21 bits that detects event ids of another session. */
-function sessionMark(sessionId: string): bigint {
+function sessionMark(sessionId: string): number {
   const known = sessionMarks.get(sessionId)
   if (known !== undefined) return known
-  const mark = BigInt(createHash('sha256').update(sessionId).digest().readUIntBE(0, 3) & 0x1fffff)
+  const mark = createHash('sha256').update(sessionId).digest().readUIntBE(0, 3) & 0x1fffff
   if (sessionMarks.size > 10_000) sessionMarks.clear()
   sessionMarks.set(sessionId, mark)
   return mark
@@ -118,14 +119,13 @@ const offsetMax = 0x3fffff
  * the same sequence after commits were lost.
  */
 export function eventId(sessionId: string, ts: string | number, at: EventPosition): string {
+  const { sequence } = at
   const time = typeof ts === 'number' ? ts : Date.parse(ts)
-  const offset = Math.min(at.offset, offsetMax)
-  const payload = (sessionMark(sessionId) << 53n) | (BigInt(at.sequence) << 22n) | BigInt(offset)
-  const digits = hex(payload, 19)
-  const top = payload >> 62n
-  const low = payload & 0x3fffffffffffffffn
-  if (digits.length > 19) throw new Error(`event position out of range: ${at.sequence}`)
-  return `event_${hex(time, 12)}7${hex(top, 3)}${hex(0x8000000000000000n | low, 16)}`
+  const mark = sessionMark(sessionId)
+  const middle = (0x80000000 | ((mark & 0x1ff) << 21) | (sequence >>> 10)) >>> 0
+  // The shift keeps the lower 10 bits of the sequence.
+  const low = ((sequence << 22) | Math.min(at.offset, offsetMax)) >>> 0
+  return `event_${hex(time, 12)}7${hex(mark >> 9, 3)}${hex(middle, 8)}${hex(low, 8)}`
 }
 
 /** Returns when the stored event of an id's position was stored, in ms since 1970. */
@@ -147,11 +147,9 @@ export function eventPosition(sessionId: string, id: string): EventPosition {
   if (!/^event_[0-9a-f]{32}$/.test(id)) throw invalidId('event', `event_${exampleDigits}`)
   const digits = id.slice('event_'.length)
   if (/^0+$/.test(digits)) return { sequence: 0, offset: 0 }
-  const top = BigInt(`0x${digits.slice(13, 16)}`)
-  const low = BigInt(`0x${digits.slice(16)}`) & 0x3fffffffffffffffn
-  const payload = (top << 62n) | low
-  if (digits[12] !== '7' || payload >> 53n !== sessionMark(sessionId)) {
-    throw new ApiError('unknown_event_id')
-  }
-  return { sequence: Number((payload >> 22n) & 0x7fffffffn), offset: Number(payload & 0x3fffffn) }
+  const part = (from: number, to: number) => Number.parseInt(digits.slice(from, to), 16)
+  const [top, middle, low] = [part(13, 16), part(16, 24), part(24, 32)]
+  const mark = (top << 9) | ((middle >>> 21) & 0x1ff)
+  if (digits[12] !== '7' || mark !== sessionMark(sessionId)) throw new ApiError('unknown_event_id')
+  return { sequence: (middle & 0x1fffff) * 0x400 + (low >>> 22), offset: low & offsetMax }
 }

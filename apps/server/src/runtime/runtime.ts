@@ -162,7 +162,10 @@ async function endAttempts(
   clearTimeout(leave)
 }
 
-const abort = (attempt: Running | undefined) => attempt?.controller.abort(new FencedError())
+/** Each turn ends with it, and a new one would record the stack each time. */
+const fenced = new FencedError()
+
+const abort = (attempt: Running | undefined) => attempt?.controller.abort(fenced)
 
 /**
  * Ends attempts whose latest events were lost with their commits. Such a turn resumes from its log.

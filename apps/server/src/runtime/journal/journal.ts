@@ -296,7 +296,7 @@ export function publishDrafts(
   { drafts, ...at }: StoredDrafts,
 ) {
   const logged = drafts.map((draft) => draft.logged)
-  const events = drafts.map(({ stored, wireData }) => ({ ...stored, wireData }))
+  const events = drafts.map(({ stored, wireData }) => (wireData ? { ...stored, wireData } : stored))
   countStored(node, logged)
   publishEvents(node.bus, of, { ...at, events })
 }

@@ -156,14 +156,16 @@ const partLength = 100
 function createParts(reply: ModelReply, count: (added: number) => void) {
   const open = new Map<string, ReplyPart>()
   return (type: ReplyPart['type'], id: string, { providerMetadata }: Noted): ReplyPart => {
-    const known = open.get(`${type} ${id}`)
+    const key = `${type} ${id}`
+    const known = open.get(key)
     const part: ReplyPart = known ?? { type, length: 0 }
     if (!known) {
       count(partLength)
-      open.set(`${type} ${id}`, part)
+      open.set(key, part)
       reply.parts.push(part)
     }
-    for (const [vendor, fields] of Object.entries(providerMetadata ?? {})) {
+    if (providerMetadata === undefined) return part
+    for (const [vendor, fields] of Object.entries(providerMetadata)) {
       // Some vendors send the same fields with every delta.
       for (const [name, value] of Object.entries(fields)) {
         if (!isDeepStrictEqual(part.metadata?.[vendor]?.[name], value)) {

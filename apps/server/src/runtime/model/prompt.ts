@@ -25,14 +25,18 @@ export function controlsOf({
   conversation: { entries },
   taken,
 }: Pick<Turn, 'conversation' | 'taken'>): Controls {
-  const sent = entries.filter(
-    ({ message, isCorrection }) => message.role === 'user' && !isCorrection,
-  )
-  const first = sent.findIndex(({ message }) => message.id === taken.turn_input)
-  const limits = first === -1 ? [] : sent.slice(first)
-  const limit = limits.findLast(({ message }) => message.controls?.max_output_tokens)
-  const { max_output_tokens } = limit?.message.controls ?? {}
-  return { ...sent.at(-1)?.message.controls, ...(max_output_tokens && { max_output_tokens }) }
+  let newest: Controls | undefined
+  let limit: number | null | undefined
+  for (let at = entries.length - 1; at >= 0; at -= 1) {
+    const { message, isCorrection } = entries[at]!
+    if (message.role !== 'user' || isCorrection) continue
+    newest ??= message.controls ?? {}
+    limit ||= message.controls?.max_output_tokens
+    if (message.id === taken.turn_input) {
+      return { ...newest, ...(limit && { max_output_tokens: limit }) }
+    }
+  }
+  return newest ?? {}
 }
 
 /** Converts an agent's tools to the form of the AI SDK. */
@@ -60,7 +64,8 @@ export function promptOf(
   const texts = system.filter(hasWords)
   const prompt: Prompt = texts.map((content) => ({ role: 'system', content }))
   const name = `${signer.provider_id} ${signer.model_id}`
-  for (const [index, { message }] of entries.entries()) {
+  for (let index = 0; index < entries.length; index += 1) {
+    const { message } = entries[index]!
     if (message.role !== 'user' && message.role !== 'agent') continue
     const results = resultsAfter(entries, index)
     let known = rendered.get(message)

@@ -26,8 +26,8 @@ export type Publisher = {
 export function publishEvents(bus: Publisher, of: SessionRef, { first, ts, events }: StoredEvents) {
   if (events.length === 0) return
   bus.stored(of, first + events.length - 1, () =>
-    events.map(({ wireData, ...event }, index) => {
-      const data = wireData?.(ts) ?? event.data
+    events.map((event, index) => {
+      const data = event.wireData?.(ts) ?? event.data
       return wireEvent(of.sessionId, { ...event, data, sequence: first + index, ts })
     }),
   )
