@@ -1,6 +1,7 @@
 import pg from 'pg'
 import { hostUrls } from '../config/postgres-hosts.ts'
 import { standbyError } from './database-errors.ts'
+import { limitQueries } from './query-limit.ts'
 
 const timestamptz = 1184
 const int8 = 20
@@ -92,9 +93,9 @@ function leaveHost(client: pg.Client, error: Error): Error {
 }
 
 /** Creates clients for a pool, each for the host that is current at that time. */
-export const clientOf = (url: string, options: pg.ClientConfig) =>
+export const clientOf = (url: string, options: pg.ClientConfig, limitMs: number) =>
   function Client() {
-    return newClient(url, options)
+    return limitQueries(newClient(url, options), limitMs)
   } as unknown as typeof pg.Client
 
 /** PostgreSQL has this limit since version 17. */

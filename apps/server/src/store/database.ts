@@ -76,15 +76,12 @@ export function createPool(given: PoolOptions): pg.Pool {
     history,
     onError,
   } = given
-  const options = {
-    connectionTimeoutMillis: Math.min(timeoutMs, waitMs),
-    query_timeout: timeoutMs,
-  }
+  const options = { connectionTimeoutMillis: Math.min(timeoutMs, waitMs) }
   const pool = new pg.Pool({
     ...options,
     max,
     idleTimeoutMillis: idleMsMax,
-    Client: clientOf(url, options),
+    Client: clientOf(url, options, timeoutMs),
     async onConnect(client) {
       await prepareSession(client as pg.Client, { statement_timeout: String(timeoutMs) })
       await history?.check(client)
@@ -196,17 +193,6 @@ async function openUnit({ pool, texts, lockTimeoutMs = 0 }: UnitPlace): Promise<
   }
 }
 
-/**
- * Takes the rows out of a result of pg. An ended query of pg survives every minor garbage
- * collection until the next major one. A query that kept its rows would have them all promoted to
- * the old generation, which takes tens of milliseconds for large reads.
- */
-function rowsOf<Row>(result: { rows: unknown[] }): Row[] {
-  const { rows } = result
-  result.rows = []
-  return rows as Row[]
-}
-
 function over(target: Connections | pg.PoolClient, texts: StoredTexts): Db {
   let typed: Kysely<Tables> | undefined
   return {
@@ -216,7 +202,8 @@ function over(target: Connections | pg.PoolClient, texts: StoredTexts): Db {
       return typed
     },
     run<Row>({ name, text }: Statement, values: readonly unknown[]) {
-      return target.query({ name, text, values: values as unknown[] }).then(rowsOf<Row>)
+      const sent = target.query({ name, text, values: values as unknown[] })
+      return sent.then(({ rows }) => rows as Row[])
     },
   }
 }
