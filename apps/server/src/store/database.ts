@@ -135,10 +135,11 @@ export function inShare(pool: pg.Pool, takeSlot: TakeSlot): Connections {
       })
       // The pool sets `release` for each checkout.
       const { release } = client
-      client.release = (broken) => {
+      const releaseBoth = (broken?: Error | boolean) => {
         release.call(client, broken)
         free()
       }
+      client.release = releaseBoth
       return client
     },
   } as Connections

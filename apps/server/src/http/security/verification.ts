@@ -129,7 +129,8 @@ export function createVerification({ auth, db, isOwn, log }: Options): Verificat
       if (!principal) throw refusal
       if (!(await exists(principal))) throw new ApiError('not_found', 'Organization')
       const again = asking(request)
-      request.verifyAgain = () => isSame(again, principal)
+      const verifyAgain = () => isSame(again, principal)
+      request.verifyAgain = verifyAgain
       return principal
     },
   }

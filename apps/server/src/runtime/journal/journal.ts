@@ -104,13 +104,12 @@ export function draftGeneration(
     ...call,
   }
   const seen = newlySeen(turn.conversation, { from, to })
-  const added = makeDraft('llm.generation', context, stored as never)
-  added.wireData = (ts) => {
+  const wireData = (ts: string) => {
     const system = stored.prompt_is_new ? systemMessage(prompt.body, ts, stored) : []
     const messages = [...system, ...seen.map(({ message }) => message)]
     return presentGeneration(stored, messages, new Map([[tools.hash, tools.body]]))
   }
-  addDraft(turn, added)
+  addDraft(turn, { ...makeDraft('llm.generation', context, stored as never), wireData })
   const { usage, model } = call.metadata
   turn.context = { sequence: to, prompt: prompt.hash }
   turn.effects.context = { sequence: to, prompt: prompt.hash }
