@@ -118,13 +118,16 @@ const offsetMax = 0x3fffff
  * event at `sequence`, also for deltas of a message. It distinguishes the event from another one at
  * the same sequence after commits were lost.
  */
-export function eventId(sessionId: string, ts: string | number, at: EventPosition): string {
-  const { sequence } = at
+export function eventId(
+  sessionId: string,
+  ts: string | number,
+  { sequence, offset }: EventPosition,
+): string {
   const time = typeof ts === 'number' ? ts : Date.parse(ts)
   const mark = sessionMark(sessionId)
   const middle = (0x80000000 | ((mark & 0x1ff) << 21) | (sequence >>> 10)) >>> 0
   // The shift keeps the lower 10 bits of the sequence.
-  const low = ((sequence << 22) | Math.min(at.offset, offsetMax)) >>> 0
+  const low = ((sequence << 22) | Math.min(offset, offsetMax)) >>> 0
   return `event_${hex(time, 12)}7${hex(mark >> 9, 3)}${hex(middle, 8)}${hex(low, 8)}`
 }
 

@@ -133,7 +133,8 @@ export function inShare(pool: pg.Pool, takeSlot: TakeSlot): Connections {
         free()
         throw error
       })
-      // The pool sets `release` for each checkout.
+      // The pool sets `release` for each checkout. A closure that is assigned where it is written
+      // would stay in memory: see `limitQueries`.
       const { release } = client
       const releaseBoth = (broken?: Error | boolean) => {
         release.call(client, broken)

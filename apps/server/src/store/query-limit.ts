@@ -8,6 +8,8 @@ type SendQuery = (query: unknown, values: unknown, done?: QueryDone) => unknown
  * `query_timeout`, which queries can still name. pg assigns a closure to a property for it, and for
  * each promise. V8 allocates such closures in the old generation, where each keeps its query, with
  * values and result, until the next major garbage collection.
+ * Contract: close the connection after that error. Queries that wait behind the late one are not
+ * taken back.
  */
 export function limitQueries(client: pg.Client, limitMs: number): pg.Client {
   const send = client.query.bind(client) as SendQuery

@@ -129,6 +129,7 @@ export function createVerification({ auth, db, isOwn, log }: Options): Verificat
       if (!principal) throw refusal
       if (!(await exists(principal))) throw new ApiError('not_found', 'Organization')
       const again = asking(request)
+      // Assigned where it is written, it would keep the request in memory: see `limitQueries`.
       const verifyAgain = () => isSame(again, principal)
       request.verifyAgain = verifyAgain
       return principal

@@ -26,17 +26,17 @@ export function controlsOf({
   taken,
 }: Pick<Turn, 'conversation' | 'taken'>): Controls {
   let newest: Controls | undefined
-  let limit: number | null | undefined
+  let latest: number | null | undefined
+  let limit: typeof latest
   for (let at = entries.length - 1; at >= 0; at -= 1) {
     const { message, isCorrection } = entries[at]!
     if (message.role !== 'user' || isCorrection) continue
     newest ??= message.controls ?? {}
-    limit ||= message.controls?.max_output_tokens
-    if (message.id === taken.turn_input) {
-      return { ...newest, ...(limit && { max_output_tokens: limit }) }
-    }
+    latest ||= message.controls?.max_output_tokens
+    // A retried message is twice in the conversation: the turn begins at the first one.
+    if (message.id === taken.turn_input) limit = latest
   }
-  return newest ?? {}
+  return { ...newest, ...(limit && { max_output_tokens: limit }) }
 }
 
 /** Converts an agent's tools to the form of the AI SDK. */
