@@ -5,7 +5,7 @@
  *     npm run bench -- turn get-session --quick
  *     npm run bench -- turn --profile=DIR        writes a CPU profile of our server to DIR
  *     npm run bench -- turn --url=http://HOST    measures that server
- *     npm run bench -- start hooks --against=FOLDER   compares with another checkout (after npm ci)
+ *     npm run bench -- turn --against=FOLDER     compares with another checkout (after npm ci)
  */
 import os from 'node:os'
 import { consoleInBrowser } from './console/console.ts'

@@ -15,6 +15,8 @@ export type Crowd = { clients: number; forMs: number }
 
 /** The throughput and latencies of a crowd. */
 export type Result = {
+  /** The number of turns. */
+  count: number
   perSecond: number
   p50: number
   p99: number
@@ -44,6 +46,7 @@ export async function measureCrowd(
 }
 
 export const resultOf = (latencies: number[], tookMs: number, posts: number[] = []): Result => ({
+  count: latencies.length,
   perSecond: latencies.length / (tookMs / 1000),
   p50: median(latencies),
   p99: percentile(latencies, 0.99),
@@ -54,8 +57,8 @@ export const resultOf = (latencies: number[], tookMs: number, posts: number[] = 
 /** Returns the median of each figure. */
 export function mediansOf(results: Result[]): Result {
   const of = (key: keyof Result) => median(results.map((result) => result[key]))
-  const [perSecond, p50, p99] = [of('perSecond'), of('p50'), of('p99')]
-  return { perSecond, p50, p99, postP50: of('postP50'), postP99: of('postP99') }
+  const [count, perSecond, p50, p99] = [of('count'), of('perSecond'), of('p50'), of('p99')]
+  return { count, perSecond, p50, p99, postP50: of('postP50'), postP99: of('postP99') }
 }
 
 type Conversing = {

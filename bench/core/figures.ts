@@ -18,7 +18,7 @@ export type Options = {
   profileDir: string | undefined
   /** A server to measure instead of our own, with the same contract. Only for `turn`. */
   url: string | undefined
-  /** The folder of another checkout to compare with. Only for `start` and `hooks`. */
+  /** The folder of another checkout to compare with. Only for `turn`, `start` and `hooks`. */
   against: string | undefined
 }
 

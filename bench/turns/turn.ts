@@ -14,6 +14,7 @@ import {
 } from '../core/figures.ts'
 import { databaseUrl, startBare, startOutlast, withDataDir } from '../core/servers.ts'
 import { recordTurn } from './recorded-turn.ts'
+import { turnAgainst } from './turn-against.ts'
 
 const p50MaxMs = 8
 const postMaxMs = 20
@@ -21,9 +22,13 @@ const ratioMin = 0.75
 const aim = 300
 const bareAgent = 'agent_01933b5a000070008000000000000103'
 
-/** A text turn on the simulated model, from POST to `session.idled`, against bare statements. */
+/**
+ * A text turn on the simulated model, from POST to `session.idled`, against bare statements or
+ * another checkout.
+ */
 export function turn(options: Options): Promise<Report> {
   if (options.url) return turnAt(options.url, options)
+  if (options.against) return turnAgainst(options.against, options)
   return withDataDir(async (dataDir) => {
     const ours = await startOutlast({ env: { DATA_DIR: dataDir }, nodeArgs: profiled(options) })
     try {
