@@ -1,9 +1,18 @@
 import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { startChild } from '../core/children.ts'
-import { call, createAgent } from '../core/client.ts'
+import { call, createAgent, openClient } from '../core/client.ts'
 import { queryRows } from '../core/database.ts'
-import { mb, ms, type Options, percentile, progress, type Report } from '../core/figures.ts'
+import {
+  mb,
+  median,
+  ms,
+  type Options,
+  percentile,
+  progress,
+  type Report,
+  type Row,
+} from '../core/figures.ts'
 import { createInspector, type Inspector } from '../core/inspect.ts'
 import { databaseUrl, residentMb, type Server, startOutlast, withDataDir } from '../core/servers.ts'
 import type { ReaderOrder, ReaderReport } from './slow-reader-clients.ts'
@@ -14,10 +23,14 @@ const idleClients = 300
 const readingClients = 200
 const idleMaxMb = 20
 const p99RatioMax = 2
+const firstTurnRatioMax = 3
 const postPauseMs = 20
 const settleMs = 5_000
 
-/** Cost of a long session's clients: idle readers in memory, others in the time of requests. */
+/**
+ * Cost of clients of a long session: idle readers in memory, others in the time of requests and of
+ * new streams.
+ */
 export function slowReaders({ quick }: Options): Promise<Report> {
   const postMs = quick ? 5_000 : 20_000
   return withDataDir(async (dataDir) => {
@@ -39,6 +52,11 @@ export function slowReaders({ quick }: Options): Promise<Report> {
         { server, sessionId: long, count: readingClients, reads: true },
         () => posts(server, other, postMs),
       )
+      const quietFirst = await firstTurns(server, agentId, postMs)
+      const readingFirst = await withClients(
+        { server, sessionId: long, count: readingClients, reads: true },
+        () => firstTurns(server, agentId, postMs),
+      )
       const before = await settledMemory(server, inspector)
       const idle = await withClients(
         { server, sessionId: long, count: idleClients, reads: false },
@@ -48,6 +66,8 @@ export function slowReaders({ quick }: Options): Promise<Report> {
         quiet,
         reading: reading.result,
         bytes: reading.bytes,
+        quietFirst,
+        readingFirst: readingFirst.result,
         heldMb: idle.result.heldMb - before.heldMb,
         residentMb: idle.result.residentMb - before.residentMb,
       })
@@ -92,6 +112,18 @@ async function posts({ url }: Server, sessionId: string, forMs: number): Promise
   return took
 }
 
+/** Creates sessions; returns the ms of the first turn of each, on a stream opened before it. */
+async function firstTurns({ url }: Server, agentId: string, forMs: number): Promise<number[]> {
+  const took: number[] = []
+  const end = performance.now() + forMs
+  while (performance.now() < end) {
+    const client = await openClient(url, agentId)
+    took.push(await client.turn('Hello'))
+    client.close()
+  }
+  return took
+}
+
 type Clients = { server: Server; sessionId: string; count: number; reads: boolean }
 
 /**
@@ -129,11 +161,13 @@ type Measured = {
   quiet: number[]
   reading: number[]
   bytes: number
+  quietFirst: number[]
+  readingFirst: number[]
   heldMb: number
   residentMb: number
 }
 
-function report({ quiet, reading, bytes, ...idle }: Measured): Report {
+function report({ quiet, reading, bytes, quietFirst, readingFirst, ...idle }: Measured): Report {
   const [before, during] = [percentile(quiet, 0.99), percentile(reading, 0.99)]
   return {
     title: 'Slow and many readers of a 20 MB session',
@@ -157,10 +191,22 @@ function report({ quiet, reading, bytes, ...idle }: Measured): Report {
         goal: '',
         measured: `${ms(percentile(reading, 0.5))}; without readers ${ms(percentile(quiet, 0.5))}`,
       },
+      firstTurnRow(quietFirst, readingFirst),
       { what: 'read by them meanwhile', goal: '', measured: `${(bytes / 1e6).toFixed(0)} MB` },
     ],
     notes: [
       'Clients run in a process of their own on the same cores. Memory is measured after a garbage collection.',
     ],
+  }
+}
+
+function firstTurnRow(quiet: number[], reading: number[]): Row {
+  const [before, during] = [median(quiet), median(reading)]
+  return {
+    what: 'first turn of a new session meanwhile, until its stream has it, p50',
+    goal: `at most ${firstTurnRatioMax} times`,
+    measured: `${ms(during)}, p99 ${ms(percentile(reading, 0.99))}; without readers ${ms(before)}`,
+    ratio: (during / before).toFixed(2),
+    met: during / before <= firstTurnRatioMax,
   }
 }

@@ -279,7 +279,7 @@ async function makeNode(
   const bus = await startBus(config, starting, { db, ...about })
   const masterKeys = await nodeMasterKeys(config, alone && url)
   await checkMasterKeys(db, masterKeys)
-  const { shares, others, patient, waiting } = divideConnections(
+  const { shares, others, streams, patient, waiting } = divideConnections(
     db,
     () => node.problem(),
     starting.databaseWaits,
@@ -294,7 +294,7 @@ async function makeNode(
   if (secrets) await bindSealed(db, secrets)
   warnOfBroad(config, log)
   const reaching = { outbound, fetchBudgets: createFetchBudgets(), secrets }
-  const connections = { db: others, toolDb: patient }
+  const connections = { db: others, streamDb: streams, toolDb: patient }
   const mcp = createMcp({ ...connections, config, log, version: about.version, ...reaching })
   undo.push(mcp.stop)
   const node: Node = {

@@ -25,6 +25,8 @@ export type Node = {
   id: string
   /** Waits for a connection behind requests. */
   db: Database
+  /** For streams: does not wait behind the statements of turns. */
+  streamDb: Db
   /** For running tools, whose calls fail with their first error: waits longer for a connection. */
   toolDb: Database
   /** The requests' share of the same connections. */

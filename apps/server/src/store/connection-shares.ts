@@ -5,6 +5,7 @@ import {
   type Connections,
   type Database,
   type DatabaseWaits,
+  type Db,
   databaseOn,
   databaseWaits,
   inShare,
@@ -24,8 +25,7 @@ export type ConnectionShares = (owner: string) => TransactingDb
 export const unknownCallers = 'public'
 
 /**
- * Connections reserved for streams (two) and turns, and those that one owner must leave to other
- * owners.
+ * Connections reserved for streams and turns, and those that one owner must leave to other owners.
  */
 const leftToTurns = 4
 const leftToOthers = 1
@@ -33,8 +33,10 @@ const rememberedMax = 1_000
 
 export type DividedConnections = {
   shares: ConnectionShares
-  /** For turns, streams and the node's own work: waits for a connection behind requests. */
+  /** For turns and the node's own work: waits for a connection behind requests. */
   others: Database
+  /** For streams. They have less slot time than turns, whose statements they do not wait behind. */
+  streams: Db
   /** As `others`, for work that has no second try: waits up to 15 s for a connection. */
   patient: Database
   /** The number of requests and statements that wait ahead of the pool's own queue. */
@@ -100,6 +102,7 @@ export function divideConnections(
   return {
     shares: (owner) => remembered.get(owner) ?? create(owner),
     others: Object.assign(behind, { pool, close }),
+    streams: databaseOn({ pool: inShare(pool, () => rest.slot('streams')), texts }),
     patient: Object.assign(databaseOn({ pool: patiently(behindPool), texts }), { pool, close }),
     waiting: () => requests.waiting() + rest.waiting(),
   }

@@ -32,6 +32,7 @@ export type TurnStream = {
 export type ReadOperation = 'stream_sse' | 'list_events'
 
 type Reading = Pick<TurnStream, 'sessionId' | 'after' | 'offset' | 'fold'> & {
+  last: number
   failed: () => string
 }
 
@@ -47,11 +48,11 @@ export async function streamTurn(
   reply: FastifyReply,
   { interrupted = () => '', greeting = '', headers = {}, ...turn }: TurnStream,
 ): Promise<void> {
-  await checkReader(api, request, turn.sessionId)
+  const last = await checkReader(api, request, turn.sessionId)
   const envelope = { headers, greeting, farewell: interrupted }
   const frames = streams.open(request, reply, { envelope })
   const failed = () => interrupted('internal_error')
-  followAsCaller(api, streams, request, { ...turn, failed }, frames)
+  followAsCaller(api, streams, request, { ...turn, last, failed }, frames)
 }
 
 /**
@@ -65,7 +66,7 @@ export async function waitForTurn(
   request: FastifyRequest,
   turn: Pick<TurnStream, 'sessionId' | 'after' | 'fold'>,
 ): Promise<string | undefined> {
-  await checkReader(api, request, turn.sessionId)
+  const last = await checkReader(api, request, turn.sessionId)
   const { socket } = request.raw
   return new Promise((resolve, reject) => {
     let listener: FrameListener | undefined
@@ -100,7 +101,7 @@ export async function waitForTurn(
     socket.once('close', left)
     // The client may have disconnected before there was a listener.
     if (socket.destroyed) return left()
-    followAsCaller(api, streams, request, { ...turn, failed: () => '' }, frames)
+    followAsCaller(api, streams, request, { ...turn, last, failed: () => '' }, frames)
   })
 }
 
@@ -125,7 +126,7 @@ function followAsCaller(
   { node }: Pick<Api, 'node'>,
   streams: Streams,
   { principal }: FastifyRequest,
-  { sessionId, after, offset = 0, fold, failed }: Reading,
+  { sessionId, after, offset = 0, last, fold, failed }: Reading,
   frames: Frames,
 ): void {
   const hidden = hiddenTypes(principal)
@@ -142,6 +143,7 @@ function followAsCaller(
     sessionId,
     position: { sequence: after, offset },
     storedAt: undefined,
+    last,
     types: undefined,
     exclude: [...hidden],
     view: eventView(principal),

@@ -81,8 +81,10 @@ async function nextRequest() {
   for (let n = 0; n < 5; n += 1) await setImmediate()
 }
 
-test('a request is served before the statements of turns that wait for a connection', async (t) => {
-  const server = await startServer(t)
+/** Turns whose statements hold all connections and wait for a lock, with others behind them. */
+async function blockTurns(t: TestContext) {
+  // Longer than a test: no statement gives up its connection.
+  const server = await startServer(t, { databaseWaits: { ...patient, statement: 3_600_000 } })
   const replies = Promise.withResolvers<VendorAnswer>()
   const vendor = await startVendor(t, () => replies.promise)
   await addVendorModel(server, vendor)
@@ -92,17 +94,44 @@ test('a request is served before the statements of turns that wait for a connect
   const streams = await Promise.all(ids.map((sessionId) => follow(t, server.url, { sessionId })))
   for (const id of ids) expectStatus(await post(server, id, 'Hello'), 201)
   await eventually(async () => vendor.requests.length === ids.length)
+  for (const stream of streams) await stream.event('reason.started')
   const letGo = await hold(t, server, 'lock table counters in exclusive mode')
   replies.resolve({ text: 'Hello.' })
   await untilLocked(server.databaseUrl, forAll)
+  return {
+    server,
+    sessionId: ids[0]!,
+    async freeOneConnection() {
+      const [cancelled] = await queryRows(server.databaseUrl, cancelOneWaiting)
+      assert.ok(cancelled)
+    },
+    async endTurns() {
+      await letGo()
+      for (const stream of streams) await stream.event('turn.completed')
+    },
+  }
+}
+
+test('a request is served before the statements of turns that wait for a connection', async (t) => {
+  const { server, freeOneConnection, endTurns } = await blockTurns(t)
   const taken = nextRequest()
   const answer = server.call('GET', '/v1/agents')
   await taken
-  const [cancelled] = await queryRows(server.databaseUrl, cancelOneWaiting)
-  assert.ok(cancelled)
+  await freeOneConnection()
   expectStatus(await answer, 200)
-  await letGo()
-  for (const stream of streams) await stream.event('turn.completed')
+  await endTurns()
+})
+
+test('a stream begins before the statements of turns that wait for a connection', async (t) => {
+  const { server, sessionId, freeOneConnection, endTurns } = await blockTurns(t)
+  const taken = nextRequest()
+  const following = follow(t, server.url, { sessionId })
+  await taken
+  await freeOneConnection()
+  const stream = await following
+  await freeOneConnection()
+  await stream.event('reason.started')
+  await endTurns()
 })
 
 const cancelOneWaiting = `

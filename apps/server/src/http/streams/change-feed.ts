@@ -45,7 +45,7 @@ const newWaiting = (): Waiting => ({ sessions: new Map(), deleted: new Map(), ch
  * Collects the changes that reach this node and sends them to its readers: the first at once, then
  * at most once in 250 ms, with one statement for all sessions of all readers.
  */
-export function createChangeFeed({ bus, db, history, capabilities, log }: Node): ChangeFeed {
+export function createChangeFeed({ bus, streamDb, history, capabilities, log }: Node): ChangeFeed {
   const readers = createReaders()
   const waiting = createWaiting(readers, begin)
   let timer: NodeJS.Timeout | undefined
@@ -83,7 +83,7 @@ export function createChangeFeed({ bus, db, history, capabilities, log }: Node):
     for (const { orgId, change } of changed) readers.tellChange(orgId, change)
     readers.tellOf(deleted.map(deletedOf))
     if (read.length === 0) return
-    const rows = await findSessions(db, read)
+    const rows = await findSessions(streamDb, read)
     readers.tellOf(rows.map((row) => changedOf(masked(capabilities, row))))
   }
 

@@ -17,6 +17,12 @@ export type StreamTerms = {
   envelope?: StreamEnvelope
 }
 
+/**
+ * Shares of reads for session streams: few at once, organizations in turn. A stream that lacks few
+ * events does not wait behind those that read long logs.
+ */
+export type StreamReads = { near: Shares; far: Shares }
+
 /** The open streams of this node. */
 export type Streams = {
   /** Starts a stream as the response. Contract: throws `shutting_down` and `too_many_streams`. */
@@ -29,8 +35,7 @@ export type Streams = {
   /** Closes every stream with a reason. */
   close: (reason: string) => void
   count: () => number
-  /** Shares of reads for session streams: few at once, organizations in turn. */
-  reads: Shares
+  reads: StreamReads
 }
 
 /** Database connections for streams; the others are for requests and turns. */
@@ -41,6 +46,8 @@ const readLimits = {
   waitingMax: Number.POSITIVE_INFINITY,
   waitingEachMax: Number.POSITIVE_INFINITY,
 }
+
+const createReads = () => createShares(readLimits, () => new Error('Too many streams wait.'))
 
 export function createStreams({ node, stopping }: Pick<Api, 'node' | 'stopping'>): Streams {
   const streams = new Set<Frames>()
@@ -96,7 +103,7 @@ export function createStreams({ node, stopping }: Pick<Api, 'node' | 'stopping'>
     },
     count: () => streams.size,
     // A stream waits at most once, so that there is a limit: the number of streams.
-    reads: createShares(readLimits, () => new Error('Too many streams wait.')),
+    reads: { near: createReads(), far: createReads() },
   }
 }
 

@@ -25,6 +25,8 @@ const batchSize = 200
 const pageBytesMin = 32 * 1024
 const pageBytesMax = 128 * 1024
 const busyPauseMs = 250
+/** Events that a near stream lacks at most: those of a few turns. */
+const nearMax = 50
 const unverified = -1
 
 /**
@@ -48,6 +50,7 @@ export function followSession(node: Node, frames: Frames, options: StreamOptions
     asked: false,
     busy: false,
     behind: true,
+    last: options.last,
     pageBytes: pageBytesMin,
   }
   const unfollow = node.bus.follow(stream.sessionId, followerOf(stream))
@@ -61,6 +64,7 @@ function followerOf(stream: Stream): Follower {
   return {
     orgId: stream.options.orgId,
     stored(sequence, events) {
+      stream.last = Math.max(stream.last, sequence)
       if (sequence <= stream.position.sequence) return
       const isNext = events?.[0]?.sequence === stream.position.sequence + 1
       if (isReady() && isNext && isVerified(stream)) {
@@ -84,9 +88,13 @@ function followerOf(stream: Stream): Follower {
   }
 }
 
+const isFar = ({ last, position }: Stream) => last - position.sequence > nearMax
+
 /** Reads pages in the share of the organization. */
-const readInShare = <T>(stream: Stream, work: (stream: Stream) => Promise<T>) =>
-  stream.options.reads.run(stream.options.orgId, () => work(stream))
+function readInShare<T>(stream: Stream, work: (stream: Stream) => Promise<T>) {
+  const { reads, orgId } = stream.options
+  return (isFar(stream) ? reads.far : reads.near).run(orgId, () => work(stream))
+}
 
 /** Sends due events until none is left or the client's buffer is full. */
 async function pump(stream: Stream) {
@@ -123,7 +131,7 @@ async function findPlace(stream: Stream) {
   if (stream.frames.isOver()) return
   if (stream.position.sequence > 0) {
     const { node, options, position } = stream
-    const { running, ts } = await findStreamPlace(node.db, options, position.sequence)
+    const { running, ts } = await findStreamPlace(node.streamDb, options, position.sequence)
     stream.running = running
     stream.storedAt ??= ts === undefined ? undefined : Date.parse(ts)
   }
@@ -146,7 +154,7 @@ async function verify(stream: Stream) {
 }
 
 async function timeAt(stream: Stream, sequence: number) {
-  const ts = await findEventTime(stream.node.db, stream.sessionId, sequence)
+  const ts = await findEventTime(stream.node.streamDb, stream.sessionId, sequence)
   return ts === undefined ? undefined : Date.parse(ts)
 }
 
@@ -158,10 +166,10 @@ async function endLost(stream: Stream) {
   const { sequence } = stream.position
   const lost = { sequence, ts: new Date(stream.storedAt ?? 0).toISOString() }
   const { types, exclude } = stream.options
-  const common = await findCommon(stream.node.db, stream.sessionId, { lost, types, exclude })
+  const common = await findCommon(stream.node.streamDb, stream.sessionId, { lost, types, exclude })
   stream.position = { sequence, offset: 0 }
   if (common)
-    for await (const event of presentEvents(stream.node.db, stream.options, [common]))
+    for await (const event of presentEvents(stream.node.streamDb, stream.options, [common]))
       send(stream, event)
   stream.frames.close('history_changed')
 }
@@ -190,7 +198,8 @@ function liveIsDue(stream: Stream) {
 async function catchUpAndRest(stream: Stream) {
   const begun = performance.now()
   await catchUp(stream)
-  if (stream.behind && stream.options.reads.waiting() > 0) await sleep(performance.now() - begun)
+  const { far } = stream.options.reads
+  if (isFar(stream) && far.waiting() > 0) await sleep(performance.now() - begun)
 }
 
 /**
@@ -201,7 +210,7 @@ async function catchUp(stream: Stream) {
   if (stream.frames.isOver()) return
   stream.behind = false
   const read = { after: stream.position.sequence, limit: batchSize, bytesMax: stream.pageBytes }
-  const { rows, more } = await readPage(stream.node.db, stream.sessionId, read)
+  const { rows, more } = await readPage(stream.node.streamDb, stream.sessionId, read)
   if (stream.frames.isOver()) return
   if (!isVerified(stream)) {
     stream.behind = true
@@ -210,7 +219,7 @@ async function catchUp(stream: Stream) {
   if (rows.length === 0) return await checkSession(stream)
   const wanted = rows.filter((row) => wants(stream, row.type))
   const shown = new Map<number, WireEvent>()
-  for await (const event of presentEvents(stream.node.db, stream.options, wanted))
+  for await (const event of presentEvents(stream.node.streamDb, stream.options, wanted))
     shown.set(event.sequence, event)
   const sent = await sendPage(stream, rows, shown)
   stream.behind ||= more || sent < rows.length
@@ -242,7 +251,7 @@ async function sendPage(stream: Stream, rows: EventRow[], shown: ReadonlyMap<num
 
 /** Handles a read without events: the session of a new client may have been deleted. */
 async function checkSession(stream: Stream) {
-  const known = await findSequence(stream.node.db, stream.options.orgId, stream.sessionId)
+  const known = await findSequence(stream.node.streamDb, stream.options.orgId, stream.sessionId)
   if (known === undefined) stream.frames.close('session_deleted')
 }
 

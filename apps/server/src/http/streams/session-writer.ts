@@ -1,7 +1,6 @@
 import type { EventType } from '@outlast/contract'
 import { type EventPosition, eventId, idInside } from '../../ids.ts'
 import type { Node } from '../../runtime/node.ts'
-import type { Shares } from '../../shares.ts'
 import {
   accumulated,
   extend,
@@ -18,6 +17,7 @@ import {
 import type { WireEvent } from '../../store/sessions/events.ts'
 import type { EventView } from '../security/token-view.ts'
 import { type Frames, reconnectMs } from './event-stream.ts'
+import type { StreamReads } from './open-streams.ts'
 import { restOfJson } from './rest-of-json.ts'
 
 /** An event for the client, stored or live. `id`: its place, for a resume. */
@@ -31,6 +31,8 @@ export type StreamOptions = {
   position: EventPosition
   /** Time of the event at the position in ms; undefined if it was not read yet. */
   storedAt: number | undefined
+  /** Sequence of the session's last event when the request began. */
+  last: number
   types: string[] | undefined
   exclude: string[] | undefined
   /** Reduces events for the client, if it must not see all of them. */
@@ -43,7 +45,7 @@ export type StreamOptions = {
   /** Converts an event to frames, in the order of the events. Default: one frame of our own. */
   format?: (event: ShownEvent) => Framed
   /** Page reads of all streams of this node: they leave connections to turns and requests. */
-  reads: Shares
+  reads: StreamReads
 }
 
 /** A client that follows a session. */
@@ -60,6 +62,8 @@ export type Stream = {
   running: number
   /** The running message as this client got it, also after the node has dropped its copy. */
   live?: LiveMessage | undefined
+  /** Sequence of the latest event that this node has heard of. */
+  last: number
   /** The client has the running message to its end. */
   isWhole?: boolean
   placed: boolean

@@ -89,7 +89,7 @@ function streamRoute({ app, node }: Api, streams: Streams): void {
     },
     async handler(request, reply) {
       const { query, headers, db, principal } = request
-      const { id: sessionId } = await ownSession(request, request.params)
+      const { id: sessionId, sequence: last } = await ownSession(request, request.params)
       const last_event_id = headers['last-event-id']
       const resumed = await resumeFrom(db, sessionId, { ...query, last_event_id })
       const viewer = viewerIn(request)
@@ -98,6 +98,7 @@ function streamRoute({ app, node }: Api, streams: Streams): void {
         orgId: principal.orgId,
         sessionId,
         ...resumed,
+        last,
         types: undefined,
         exclude: hiddenFrom(viewer),
         view: channelView(viewer),

@@ -26,7 +26,7 @@ export function streamRoutes({ app, node }: Api, streams: Streams): void {
       const { params, principal, query, headers, db } = request
       const sessionId = parseId('session', params.session_id)
       const { types, exclude } = visibleTo(principal, filterOf(query))
-      await getSequence(db, principal.orgId, sessionId)
+      const last = await getSequence(db, principal.orgId, sessionId)
       const last_event_id = headers['last-event-id']
       const resumed = await resumeFrom(db, sessionId, { ...query, last_event_id })
       const wants = (type: string) =>
@@ -36,6 +36,7 @@ export function streamRoutes({ app, node }: Api, streams: Streams): void {
         orgId: principal.orgId,
         sessionId,
         ...resumed,
+        last,
         types,
         exclude,
         view: eventView(principal),
