@@ -11,13 +11,15 @@ export function call<T>(
   more: Record<string, string> = {},
 ): Promise<T> {
   const text = body === undefined ? undefined : JSON.stringify(body)
-  const headers = text && {
+  const headers = {
     ...more,
-    'content-type': 'application/json',
-    'content-length': Buffer.byteLength(text),
+    ...(text && {
+      'content-type': 'application/json',
+      'content-length': Buffer.byteLength(text),
+    }),
   }
   return new Promise((resolve, reject) => {
-    const request = http.request(url + path, { method, agent, ...(headers && { headers }) })
+    const request = http.request(url + path, { method, agent, headers })
     request.on('error', reject)
     request.on('response', (response) => {
       let answer = ''
