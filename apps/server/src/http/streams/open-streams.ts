@@ -38,16 +38,15 @@ export type Streams = {
   reads: StreamReads
 }
 
-/** Database connections for streams; the others are for requests and turns. */
-const readsAtOnce = 2
-const readLimits = {
-  slots: readsAtOnce,
-  slotsEach: readsAtOnce,
-  waitingMax: Number.POSITIVE_INFINITY,
-  waitingEachMax: Number.POSITIVE_INFINITY,
-}
+/** Reads at once. Together they leave turns a connection when requests use their whole share. */
+const nearReads = 2
+const farReads = 1
 
-const createReads = () => createShares(readLimits, () => new Error('Too many streams wait.'))
+function createReads(slots: number) {
+  const unlimited = Number.POSITIVE_INFINITY
+  const limits = { slots, slotsEach: slots, waitingMax: unlimited, waitingEachMax: unlimited }
+  return createShares(limits, () => new Error('Too many streams wait.'))
+}
 
 export function createStreams({ node, stopping }: Pick<Api, 'node' | 'stopping'>): Streams {
   const streams = new Set<Frames>()
@@ -103,7 +102,7 @@ export function createStreams({ node, stopping }: Pick<Api, 'node' | 'stopping'>
     },
     count: () => streams.size,
     // A stream waits at most once, so that there is a limit: the number of streams.
-    reads: { near: createReads(), far: createReads() },
+    reads: { near: createReads(nearReads), far: createReads(farReads) },
   }
 }
 

@@ -64,7 +64,7 @@ function followerOf(stream: Stream): Follower {
   return {
     orgId: stream.options.orgId,
     stored(sequence, events) {
-      stream.last = Math.max(stream.last, sequence)
+      stream.last = sequence
       if (sequence <= stream.position.sequence) return
       const isNext = events?.[0]?.sequence === stream.position.sequence + 1
       if (isReady() && isNext && isVerified(stream)) {
@@ -107,7 +107,8 @@ async function pump(stream: Stream) {
       !stream.frames.isFull() &&
       (stream.behind || liveIsDue(stream))
     ) {
-      if (!isVerified(stream) && !(await readInShare(stream, verify))) return await endLost(stream)
+      if (!isVerified(stream) && !(await readInShare(stream, verify)))
+        return await readInShare(stream, endLost)
       if (stream.behind) await readInShare(stream, catchUpAndRest)
       else sendLive(stream, stream.node.bus.liveMessage(stream.sessionId)!)
       if (!stream.behind) askOnce(stream)
@@ -199,7 +200,7 @@ async function catchUpAndRest(stream: Stream) {
   const begun = performance.now()
   await catchUp(stream)
   const { far } = stream.options.reads
-  if (isFar(stream) && far.waiting() > 0) await sleep(performance.now() - begun)
+  if (stream.behind && isFar(stream) && far.waiting() > 0) await sleep(performance.now() - begun)
 }
 
 /**

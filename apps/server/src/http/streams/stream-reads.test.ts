@@ -6,7 +6,7 @@ import { converse, createSession, eventsOf } from '../../../test/session.ts'
 import { follow } from '../../../test/stream.ts'
 
 /** Reads of streams with long logs at once. */
-const farReads = 2
+const farReads = 1
 
 /** Reading events of a session waits for a lock from now on. */
 const slowEventsOf = (sessionId: string) => `
