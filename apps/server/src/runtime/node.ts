@@ -25,7 +25,7 @@ export type Node = {
   id: string
   /** Waits for a connection behind requests. */
   db: Database
-  /** For streams: does not wait behind the statements of turns. */
+  /** For streams, which are served before turns unless they have used connections for longer. */
   streamDb: Db
   /** For running tools, whose calls fail with their first error: waits longer for a connection. */
   toolDb: Database

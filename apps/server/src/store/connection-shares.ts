@@ -35,7 +35,7 @@ export type DividedConnections = {
   shares: ConnectionShares
   /** For turns and the node's own work: waits for a connection behind requests. */
   others: Database
-  /** For streams. They have less slot time than turns, whose statements they do not wait behind. */
+  /** For streams: before `others`, unless streams have had more slot time than these. */
   streams: Db
   /** As `others`, for work that has no second try: waits up to 15 s for a connection. */
   patient: Database

@@ -32,6 +32,7 @@ export type TurnStream = {
 export type ReadOperation = 'stream_sse' | 'list_events'
 
 type Reading = Pick<TurnStream, 'sessionId' | 'after' | 'offset' | 'fold'> & {
+  /** `sequence` of the session's last event. */
   last: number
   failed: () => string
 }

@@ -10,7 +10,8 @@ import {
   startGuarded,
   untilStatus,
 } from '../../../test/access.ts'
-import { connectTo, lockWaits, queryRows, runSql, untilLocked } from '../../../test/database.ts'
+import { lockWaits, queryRows, runSql, untilLocked } from '../../../test/database.ts'
+import { endless, hold, lockAgents } from '../../../test/locks.ts'
 import { addVendorModel, startVendor, type VendorAnswer } from '../../../test/remotes/vendor.ts'
 import { type HttpAnswer, startServer } from '../../../test/server.ts'
 import { createAgent, createSession, post, scripted } from '../../../test/session.ts'
@@ -29,29 +30,6 @@ const forOne = 4
 
 /** Requests give up a lock as soon as in the product. */
 const shortLocks = { ...patient, lock: databaseWaits.lock }
-
-/** Holds the locks of `statement` until the result is called or the test ends. */
-async function hold(t: TestContext, server: Server, statement: string, values: unknown[] = []) {
-  const client = await connectTo(t, server.databaseUrl)
-  await client.query('begin')
-  await client.query(statement, values)
-  return () => client.end()
-}
-
-/** An agent of each person, locked. `change` waits for the lock of one. */
-async function lockAgents(t: TestContext, server: Server, people: Person[]) {
-  const agents = await Promise.all(
-    people.map(async ({ call }) => ({ call, ...(await createAgent({ url: server.url, call })) })),
-  )
-  const ids = agents.map(({ id }) => id)
-  const letGo = await hold(t, server, 'select 1 from agents where id = any($1) for update', [ids])
-  const changes = agents.map(
-    ({ call, id }) =>
-      () =>
-        call('PATCH', `/v1/agents/${id}`, { description: 'Changed' }),
-  )
-  return { letGo, changes }
-}
 
 /** A key that the node has looked up already. */
 async function knownKey(server: Server, person: Person) {
@@ -83,8 +61,7 @@ async function nextRequest() {
 
 /** Turns whose statements hold all connections and wait for a lock, with others behind them. */
 async function blockTurns(t: TestContext) {
-  // Longer than a test: no statement gives up its connection.
-  const server = await startServer(t, { databaseWaits: { ...patient, statement: 3_600_000 } })
+  const server = await startServer(t, { databaseWaits: endless })
   const replies = Promise.withResolvers<VendorAnswer>()
   const vendor = await startVendor(t, () => replies.promise)
   await addVendorModel(server, vendor)

@@ -1,6 +1,7 @@
 import { setImmediate, setTimeout as sleep } from 'node:timers/promises'
 import { timeOf } from '../../ids.ts'
 import type { Node } from '../../runtime/node.ts'
+import type { Shares } from '../../shares.ts'
 import type { Follower } from '../../store/bus/bus.ts'
 import { findStreamPlace } from '../../store/bus/snapshots.ts'
 import { isPoolTimeout } from '../../store/database-errors.ts'
@@ -88,12 +89,12 @@ function followerOf(stream: Stream): Follower {
   }
 }
 
-const isFar = ({ last, position }: Stream) => last - position.sequence > nearMax
-
-/** Reads pages in the share of the organization. */
-function readInShare<T>(stream: Stream, work: (stream: Stream) => Promise<T>) {
-  const { reads, orgId } = stream.options
-  return (isFar(stream) ? reads.far : reads.near).run(orgId, () => work(stream))
+/** Reads in the share of the organization, among streams that lack as many events. */
+function readInShare<T>(stream: Stream, work: (stream: Stream, shares: Shares) => Promise<T>) {
+  const { options, last, position } = stream
+  const { near, far } = options.reads
+  const shares = last - position.sequence > nearMax ? far : near
+  return shares.run(options.orgId, () => work(stream, shares))
 }
 
 /** Sends due events until none is left or the client's buffer is full. */
@@ -196,11 +197,10 @@ function liveIsDue(stream: Stream) {
  * Before the next page of many the slot rests for as long as the read took, while other streams
  * wait: turns and requests keep half of the time.
  */
-async function catchUpAndRest(stream: Stream) {
+async function catchUpAndRest(stream: Stream, shares: Shares) {
   const begun = performance.now()
   await catchUp(stream)
-  const { far } = stream.options.reads
-  if (stream.behind && isFar(stream) && far.waiting() > 0) await sleep(performance.now() - begun)
+  if (stream.behind && shares.waiting() > 0) await sleep(performance.now() - begun)
 }
 
 /**

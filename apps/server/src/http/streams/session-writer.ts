@@ -44,7 +44,7 @@ export type StreamOptions = {
   accumulated: boolean
   /** Converts an event to frames, in the order of the events. Default: one frame of our own. */
   format?: (event: ShownEvent) => Framed
-  /** Page reads of all streams of this node: they leave connections to turns and requests. */
+  /** Page reads of all streams of this node. */
   reads: StreamReads
 }
 
