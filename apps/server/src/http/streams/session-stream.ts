@@ -1,7 +1,6 @@
-import { setImmediate, setTimeout as sleep } from 'node:timers/promises'
+import { setImmediate } from 'node:timers/promises'
 import { timeOf } from '../../ids.ts'
 import type { Node } from '../../runtime/node.ts'
-import type { Shares } from '../../shares.ts'
 import type { Follower } from '../../store/bus/bus.ts'
 import { findStreamPlace } from '../../store/bus/snapshots.ts'
 import { isPoolTimeout } from '../../store/database-errors.ts'
@@ -28,6 +27,8 @@ const pageBytesMax = 128 * 1024
 const busyPauseMs = 250
 /** Events that a near stream lacks at most: those of a few turns. */
 const nearMax = 50
+/** Pages of these events at most; a stream that lacks more of them is far. */
+const nearPagesMax = 3
 const unverified = -1
 
 /**
@@ -46,12 +47,15 @@ export function followSession(node: Node, frames: Frames, options: StreamOptions
     position,
     storedAt,
     verifiedIn: node.history.epoch(),
+    movedAt: 0,
     running: 0,
-    placed: false,
-    asked: false,
+    placed: position.sequence === 0,
+    caughtUp: false,
     busy: false,
+    reading: false,
     behind: true,
     last: options.last,
+    pages: 0,
     pageBytes: pageBytesMin,
   }
   const unfollow = node.bus.follow(stream.sessionId, followerOf(stream))
@@ -61,40 +65,42 @@ export function followSession(node: Node, frames: Frames, options: StreamOptions
 
 function followerOf(stream: Stream): Follower {
   const { frames } = stream
-  const isReady = () => !stream.busy && !stream.behind && !frames.isFull()
+  const isReady = () => stream.placed && !stream.reading && !frames.isFull() && isVerified(stream)
+  const lag = () => {
+    stream.behind = true
+    void pump(stream)
+  }
   return {
     orgId: stream.options.orgId,
     stored(sequence, events) {
-      stream.last = sequence
       if (sequence <= stream.position.sequence) return
+      stream.last = Math.max(stream.last, sequence)
+      // Also while the stream waits for a read: it lacks nothing before these events.
       const isNext = events?.[0]?.sequence === stream.position.sequence + 1
-      if (isReady() && isNext && isVerified(stream)) {
-        frames.together(() => sendAll(stream, events))
-      } else {
-        stream.behind = true
-        void pump(stream)
-      }
+      if (!isNext || !isReady()) return lag()
+      frames.together(() => sendAll(stream, events))
+      if (stream.caughtUp && stream.last <= stream.position.sequence) endLag(stream)
     },
     grew(message) {
       if (isReady()) sendLive(stream, message)
       else void pump(stream)
     },
     deleted: () => frames.close('session_deleted'),
-    verify(last = 0) {
-      if (last >= stream.position.sequence) return
+    verify(last = 0, readAt = Number.POSITIVE_INFINITY) {
+      // A stream that has advanced since that read is ahead of it, not of the log.
+      if (last >= stream.position.sequence || stream.movedAt > readAt) return
       stream.verifiedIn = unverified
-      stream.behind = true
-      void pump(stream)
+      lag()
     },
   }
 }
 
 /** Reads in the share of the organization, among streams that lack as many events. */
-function readInShare<T>(stream: Stream, work: (stream: Stream, shares: Shares) => Promise<T>) {
-  const { options, last, position } = stream
+function readInShare<T>(stream: Stream, work: (stream: Stream) => Promise<T>) {
+  const { options, last, position, pages } = stream
   const { near, far } = options.reads
-  const shares = last - position.sequence > nearMax ? far : near
-  return shares.run(options.orgId, () => work(stream, shares))
+  const isFar = last - position.sequence > nearMax || pages >= nearPagesMax
+  return (isFar ? far : near).run(options.orgId, () => work(stream))
 }
 
 /** Sends due events until none is left or the client's buffer is full. */
@@ -110,7 +116,7 @@ async function pump(stream: Stream) {
     ) {
       if (!isVerified(stream) && !(await readInShare(stream, verify)))
         return await readInShare(stream, endLost)
-      if (stream.behind) await readInShare(stream, catchUpAndRest)
+      if (stream.behind) await readInShare(stream, catchUp)
       else sendLive(stream, stream.node.bus.liveMessage(stream.sessionId)!)
       if (!stream.behind) askOnce(stream)
     }
@@ -178,8 +184,8 @@ async function endLost(stream: Stream) {
 
 /** A late client may be inside a message that another node writes. */
 function askOnce(stream: Stream) {
-  if (stream.asked) return
-  stream.asked = true
+  if (stream.caughtUp) return
+  stream.caughtUp = true
   const known =
     stream.running === 0 ||
     stream.node.bus.liveMessage(stream.sessionId)?.sequence === stream.running
@@ -194,22 +200,31 @@ function liveIsDue(stream: Stream) {
 }
 
 /**
- * Before the next page of many the slot rests for as long as the read took, while other streams
- * wait: turns and requests keep half of the time.
- */
-async function catchUpAndRest(stream: Stream, shares: Shares) {
-  const begun = performance.now()
-  await catchUp(stream)
-  if (stream.behind && shares.waiting() > 0) await sleep(performance.now() - begun)
-}
-
-/**
  * Sends the next page of stored events. Events that the client does not take at once are dropped
  * and read again from its position.
  */
 async function catchUp(stream: Stream) {
-  if (stream.frames.isOver()) return
+  // Events may have reached the client while it waited.
+  if (stream.frames.isOver() || !stream.behind) return
   stream.behind = false
+  stream.reading = true
+  try {
+    await sendNextPage(stream)
+  } finally {
+    stream.reading = false
+  }
+  if (!stream.behind) endLag(stream)
+  else stream.pages += 1
+}
+
+/** The client has every event that this node has heard of. */
+function endLag(stream: Stream) {
+  stream.behind = false
+  stream.pages = 0
+  stream.last = stream.position.sequence
+}
+
+async function sendNextPage(stream: Stream) {
   const read = { after: stream.position.sequence, limit: batchSize, bytesMax: stream.pageBytes }
   const { rows, more } = await readPage(stream.node.streamDb, stream.sessionId, read)
   if (stream.frames.isOver()) return

@@ -64,13 +64,20 @@ export type Stream = {
   live?: LiveMessage | undefined
   /** Sequence of the latest event that this node has heard of. */
   last: number
+  /** Time at which the position last advanced. */
+  movedAt: number
   /** The client has the running message to its end. */
   isWhole?: boolean
   placed: boolean
-  asked: boolean
+  /** The client has been at the end of the log. */
+  caughtUp: boolean
   busy: boolean
+  /** A page is read or sent. */
+  reading: boolean
   /** There may be stored events that this client has not seen. */
   behind: boolean
+  /** Pages since the client was last at the end of the log. */
+  pages: number
   pageBytes: number
 }
 
@@ -155,6 +162,7 @@ const ownFrame = ({ type, id, json }: ShownEvent): Framed => ({
 export function advance(stream: Stream, type: EventType, sequence: number, time: number) {
   if (sequence <= stream.position.sequence) return
   stream.storedAt = time
+  stream.movedAt = performance.now()
   const part = textParts[type]
   stream.position = { sequence, offset: endsText(type) ? 0 : stream.position.offset }
   if (part !== 'start' && part !== 'end' && part !== 'turn_end') return

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { expectStatus, registerPerson, startGuarded } from '../../../test/access.ts'
 import { runSql, untilLocked } from '../../../test/database.ts'
 import { endless, hold, lockAgents, slowEventsOf } from '../../../test/locks.ts'
@@ -48,6 +49,30 @@ test('a stream that lacks few events does not wait for those that read long logs
       stored.map(({ sequence }) => sequence),
     )
   }
+})
+
+test('a stream of few but large events reads further pages among those of long logs', async (t) => {
+  const server = await startServer(t)
+  const [long, large] = [await createSession(server), await createSession(server)]
+  for (let turn = 0; turn < 6; turn += 1) await converse(t, server, long.id, 'Hello')
+  for (let turn = 0; turn < 4; turn += 1) await converse(t, server, large.id, 'x'.repeat(120_000))
+  const stored = await eventsOf(server, large.id)
+  await runSql(server.databaseUrl, slowEventsOf(long.id))
+  const letGo = await hold(t, server, 'select pg_advisory_xact_lock(1)')
+  await follow(t, server.url, { sessionId: long.id })
+  await untilLocked(server.databaseUrl, farReads)
+
+  const stream = await follow(t, server.url, { sessionId: large.id })
+  await stream.event('input.message')
+  // Its last page would take a few milliseconds more.
+  await sleep(200)
+  assert.ok(stream.events.length < stored.length)
+  await letGo()
+  await stream.event('session.idled', 4)
+  assert.deepEqual(
+    stream.events.map(({ sequence }) => sequence),
+    stored.map(({ sequence }) => sequence),
+  )
 })
 
 test('reads of streams and slow requests of several organizations leave a connection to turns', async (t) => {

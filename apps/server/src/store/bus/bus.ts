@@ -21,9 +21,10 @@ export type Follower = {
   /** The session was deleted. */
   deleted: () => void
   /**
-   * The data read so far may belong to a lost history. `last`: the table's last sequence, if known.
+   * The data read so far may belong to a lost history. `last`: the table's last sequence, if known,
+   * by a read that began at `readAt`.
    */
-  verify?: (last?: number) => void
+  verify?: (last?: number, readAt?: number) => void
 }
 
 /** A subscriber of all changes in all organizations. Its calls are hints too. */
@@ -299,11 +300,11 @@ function changesOf(parts: Parts) {
       parts.outbox.tell(hint)
     },
 
-    /** The table has events up to `sequence`. */
-    hint: (session: string, sequence: number) =>
+    /** By a read that began at `readAt`, the table has events up to `sequence`. */
+    hint: (session: string, sequence: number, readAt: number) =>
       parts.followers.each(session, (follower) => {
         follower.stored(sequence)
-        follower.verify?.(sequence)
+        follower.verify?.(sequence, readAt)
       }),
 
     /** Commits may be lost: drops the text of other nodes, and followers verify their position. */

@@ -13,9 +13,10 @@ export function keepComparing({ bus, db, log }: { bus: Bus; db: Database; log: L
   async function compare() {
     const followed = bus.followed()
     if (followed.length === 0) return
+    const readAt = performance.now()
     const found = await lastSequences(db, followed)
     const known = new Set(found.map(({ id }) => id))
-    for (const { id, sequence } of found) bus.hint(id, sequence)
+    for (const { id, sequence } of found) bus.hint(id, sequence, readAt)
     for (const { id } of followed) if (!known.has(id)) bus.gone(id)
   }
 
