@@ -87,7 +87,7 @@ function followerOf(stream: Stream): Follower {
     },
     deleted: () => frames.close('session_deleted'),
     verify(last = 0, readAt = Number.POSITIVE_INFINITY) {
-      // A stream that has advanced since that read is ahead of it, not of the log.
+      // A stream that has advanced since that read can be ahead of it without a lost history.
       if (last >= stream.position.sequence || stream.movedAt > readAt) return
       stream.verifiedIn = unverified
       lag()
@@ -117,7 +117,7 @@ async function pump(stream: Stream) {
       if (!isVerified(stream) && !(await readInShare(stream, verify)))
         return await readInShare(stream, endLost)
       if (stream.behind) await readInShare(stream, catchUp)
-      else sendLive(stream, stream.node.bus.liveMessage(stream.sessionId)!)
+      else if (liveIsDue(stream)) sendLive(stream, stream.node.bus.liveMessage(stream.sessionId)!)
       if (!stream.behind) askOnce(stream)
     }
   } catch (error) {
@@ -205,7 +205,7 @@ function liveIsDue(stream: Stream) {
  */
 async function catchUp(stream: Stream) {
   // Events may have reached the client while it waited.
-  if (stream.frames.isOver() || !stream.behind) return
+  if (stream.frames.isOver() || stream.frames.isFull() || !stream.behind) return
   stream.behind = false
   stream.reading = true
   try {
@@ -214,7 +214,6 @@ async function catchUp(stream: Stream) {
     stream.reading = false
   }
   if (!stream.behind) endLag(stream)
-  else stream.pages += 1
 }
 
 /** The client has every event that this node has heard of. */
@@ -233,12 +232,15 @@ async function sendNextPage(stream: Stream) {
     return
   }
   if (rows.length === 0) return await checkSession(stream)
+  stream.last = Math.max(stream.last, rows.at(-1)!.sequence + (more ? 1 : 0))
   const wanted = rows.filter((row) => wants(stream, row.type))
   const shown = new Map<number, WireEvent>()
   for await (const event of presentEvents(stream.node.streamDb, stream.options, wanted))
     shown.set(event.sequence, event)
   const sent = await sendPage(stream, rows, shown)
-  stream.behind ||= more || sent < rows.length
+  const isRest = more || sent < rows.length
+  stream.behind ||= isRest
+  stream.pages = isRest ? stream.pages + 1 : 0
   stream.pageBytes =
     sent < rows.length
       ? Math.max(pageBytesMin, stream.pageBytes / 2)
