@@ -66,7 +66,7 @@ export function followSession(node: Node, frames: Frames, options: StreamOptions
 function followerOf(stream: Stream): Follower {
   const { frames } = stream
   const isReady = () => stream.placed && !stream.reading && !frames.isFull() && isVerified(stream)
-  const lag = () => {
+  const fallBehind = () => {
     stream.behind = true
     void pump(stream)
   }
@@ -77,7 +77,7 @@ function followerOf(stream: Stream): Follower {
       stream.last = Math.max(stream.last, sequence)
       // Also while the stream waits for a read: it lacks nothing before these events.
       const isNext = events?.[0]?.sequence === stream.position.sequence + 1
-      if (!isNext || !isReady()) return lag()
+      if (!isNext || !isReady()) return fallBehind()
       frames.together(() => sendAll(stream, events))
       if (stream.caughtUp && stream.last <= stream.position.sequence) endLag(stream)
     },
@@ -90,7 +90,7 @@ function followerOf(stream: Stream): Follower {
       // A stream that has advanced since that read can be ahead of it without a lost history.
       if (last >= stream.position.sequence || stream.movedAt > readAt) return
       stream.verifiedIn = unverified
-      lag()
+      fallBehind()
     },
   }
 }
@@ -118,7 +118,10 @@ async function pump(stream: Stream) {
         return await readInShare(stream, endLost)
       if (stream.behind) await readInShare(stream, catchUp)
       else if (liveIsDue(stream)) sendLive(stream, stream.node.bus.liveMessage(stream.sessionId)!)
-      if (!stream.behind) askOnce(stream)
+      if (!stream.behind && !stream.caughtUp) {
+        stream.caughtUp = true
+        askForText(stream)
+      }
     }
   } catch (error) {
     if (isPoolTimeout(error)) return tryLater(stream)
@@ -182,10 +185,8 @@ async function endLost(stream: Stream) {
   stream.frames.close('history_changed')
 }
 
-/** A late client may be inside a message that another node writes. */
-function askOnce(stream: Stream) {
-  if (stream.caughtUp) return
-  stream.caughtUp = true
+/** A client that joins late may be inside a message that another node writes. */
+function askForText(stream: Stream) {
   const known =
     stream.running === 0 ||
     stream.node.bus.liveMessage(stream.sessionId)?.sequence === stream.running
