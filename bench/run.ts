@@ -30,6 +30,7 @@ import { start } from './start/start.ts'
 import { testServers } from './start/test-servers.ts'
 import { deltas } from './streams/deltas.ts'
 import { folds } from './streams/folds.ts'
+import { otherNode } from './streams/other-node.ts'
 import { sdkStream } from './streams/sdk-stream.ts'
 import { slowReaders } from './streams/slow-readers.ts'
 import { streams } from './streams/streams.ts'
@@ -72,6 +73,7 @@ const benchmarks: Record<string, (options: Options) => Promise<Report>> = {
   'slow-readers': slowReaders,
   takeover,
   scaling,
+  'other-node': otherNode,
   deltas,
   folds,
   'turn-memory': turnMemory,

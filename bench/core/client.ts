@@ -47,10 +47,11 @@ export type Client = {
   close: () => void
 }
 
-export async function openClient(url: string, agentId: string): Promise<Client> {
+/** `readFrom`: the node that the client follows on. */
+export async function openClient(url: string, agentId: string, readFrom = url): Promise<Client> {
   const { id } = await call<{ id: string }>(url, 'POST', '/v1/sessions', { agent_id: agentId })
   const followed = await follow(
-    `${url}/v1/sessions/${id}/sse?accumulated=false`,
+    `${readFrom}/v1/sessions/${id}/sse?accumulated=false`,
     'event: session.idled\n',
   )
   let postMs = 0

@@ -1,10 +1,9 @@
-import { createLog } from '../../apps/server/src/log.ts'
-import { startEmbedded } from '../../apps/server/src/store/embedded.ts'
 import { openClient } from '../core/client.ts'
+import { withCluster } from '../core/cluster.ts'
 import { measureCrowd, type Result, shown } from '../core/crowd.ts'
 import { median, type Options, progress, type Report, ratios, runsOf } from '../core/figures.ts'
 import { agentOnSimulated } from '../core/model.ts'
-import { type Server, startOutlast, withDataDir } from '../core/servers.ts'
+import type { Server } from '../core/servers.ts'
 
 const ratioMin = 1.7
 const slots = 8
@@ -16,25 +15,12 @@ const clients = 32
  * One node that serves, and one or two that run turns, which spend most of their time in the model.
  */
 export function scaling(options: Options): Promise<Report> {
-  return withDataDir(async (dataDir) => {
-    const log = createLog('warn')
-    const embedded = await startEmbedded({ dataDir, log, onFatal: fail })
-    const node = (env: Record<string, string>) =>
-      startOutlast({ env: { DATA_DIR: dataDir, DATABASE_URL: embedded.url, ...env } })
+  return withCluster(async (node) => {
     const worker = () => node({ ROLE: 'worker', WORKER_SLOTS: String(slots) })
-    const nodes: Server[] = []
-    try {
-      nodes.push(await node({ ROLE: 'api' }), await worker())
-      return report(await compare(nodes[0]!, { worker, options }))
-    } finally {
-      for (const one of nodes.reverse()) await one.stop()
-      await embedded.stop()
-    }
+    const server = await node({ ROLE: 'api' })
+    await worker()
+    return report(await compare(server, { worker, options }))
   })
-}
-
-function fail(error: Error): never {
-  throw error
 }
 
 type Pair = { one: Result; two: Result }

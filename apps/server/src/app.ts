@@ -274,9 +274,9 @@ async function makeNode(
   { url, alone, history, db, leaseDb }: Databases,
 ): Promise<Node> {
   const { log, undo, project = emptyProject } = starting
-  const about = { version: starting.version ?? version, nodeId: newNodeId() }
-  const observed = await startObserving(config, starting, { db, ...about })
-  const bus = await startBus(config, starting, { db, ...about })
+  const about = { db, history, version: starting.version ?? version, nodeId: newNodeId() }
+  const observed = await startObserving(config, starting, about)
+  const bus = await startBus(config, starting, about)
   const masterKeys = await nodeMasterKeys(config, alone && url)
   await checkMasterKeys(db, masterKeys)
   const { shares, others, streams, patient, waiting } = divideConnections(
@@ -325,7 +325,7 @@ async function makeNode(
 
 const newNodeId = () => `node_${randomBytes(8).toString('hex')}`
 
-type About = { db: Databases['db']; version: string; nodeId: string }
+type About = Pick<Databases, 'db' | 'history'> & { version: string; nodeId: string }
 
 async function startObserving(
   config: Config,
@@ -340,10 +340,10 @@ async function startObserving(
   return { metrics, tracer }
 }
 
-async function startBus(config: Config, { log, undo }: Starting, { db, nodeId }: About) {
-  const bus = createBus({ log, db, nodeId, connect: await transportOf(config) })
+async function startBus(config: Config, { log, undo }: Starting, about: About) {
+  const bus = createBus({ log, ...about, connect: await transportOf(config) })
   undo.push(bus.stop)
-  const comparing = keepComparing({ bus, db, log })
+  const comparing = keepComparing({ bus, db: about.db, log })
   undo.push(async () => comparing.stop())
   return bus
 }

@@ -37,7 +37,7 @@ export const settings = {
   },
   REDIS_URL: {
     about:
-      'URL of a Redis server that carries live text and hints between nodes instead of PostgreSQL. Recommended where many nodes stream',
+      'URL of a Redis server that carries live text, short events and hints between nodes instead of PostgreSQL. Recommended where many nodes stream',
     secret: true as const,
     ...redisUrl(),
   },

@@ -28,6 +28,8 @@ const identityMs = 2_500
 export type History = {
   /** Grows when the history may have lost commits. Reads of an earlier epoch may be void. */
   epoch: () => number
+  /** Undefined before the first connection. */
+  identity: () => string | undefined
   /** The SQL for `observe`, null on a standby. Other expressions need other statement names. */
   expression: () => { suffix: string; text: string }
   observe: (identity: string | null) => void
@@ -68,6 +70,7 @@ export function createHistory(): History {
 
   return {
     epoch: () => epoch,
+    identity: () => known,
     expression: () => expression(),
     observe,
     async check(client) {

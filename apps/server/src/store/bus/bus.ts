@@ -1,20 +1,23 @@
 import type { Change } from '@outlast/contract'
 import type { Log } from '../../log.ts'
 import type { Db } from '../database.ts'
+import type { History } from '../history.ts'
 import type { WireEvent } from '../sessions/events.ts'
 import type { SessionRef } from '../sessions/publish.ts'
 import { type CopyUpdate, createCopies } from './copies.ts'
-import { type ChangedHint, type Hint, unpacked } from './hints.ts'
+import { type ChangedHint, type Hint, type StoredHint, unpacked } from './hints.ts'
+import { createListeners, type Listeners } from './listeners.ts'
 import { extend, type LiveMessage, livePauseMs, type Piece } from './live-message.ts'
 import { createOutbox, type Transport, type TransportEvents } from './outbox.ts'
 import { createSnapshotExchange, type OwnMessage } from './snapshot-exchange.ts'
+import { createWanted } from './wanted.ts'
 
 export type { LiveCall, LiveKind, LiveMessage } from './live-message.ts'
 
 /** A subscriber of a session. All calls are hints: the table is the source of truth. */
 export type Follower = {
   orgId: string
-  /** Events were stored. They are included when this node stored them. */
+  /** Events were stored. They are included when this node stored them, or if they are short. */
   stored: (sequence: number, events?: WireEvent[]) => void
   /** The running message grew. */
   grew: (message: LiveMessage) => void
@@ -41,6 +44,7 @@ export type BusOptions = {
   log: Log
   db: Db
   nodeId: string
+  history: Pick<History, 'identity'>
   /** Connects the transport of hints between nodes; absent when no other node can exist. */
   connect?: ((events: TransportEvents) => Transport) | undefined
 }
@@ -51,7 +55,7 @@ export type BusOptions = {
  * transport carries its text in parts; a late follower gets a snapshot from the node that writes
  * the message.
  */
-export function createBus({ log, db, nodeId, connect }: BusOptions) {
+export function createBus({ log, db, nodeId, history, connect }: BusOptions) {
   const copies = createCopies()
   const followers = createFollowers((session) => copies.forget(session))
   const transport = connect?.({
@@ -63,6 +67,7 @@ export function createBus({ log, db, nodeId, connect }: BusOptions) {
   const parts: Parts = {
     log,
     nodeId,
+    history,
     transport,
     outbox,
     exchange: createSnapshotExchange({
@@ -75,6 +80,7 @@ export function createBus({ log, db, nodeId, connect }: BusOptions) {
     copies,
     followers,
     own: new Map(),
+    wanted: createWanted(),
     show: paced((session) => {
       const message = copies.find(session)
       if (message) followers.each(session, (follower) => follower.grew(message))
@@ -92,6 +98,7 @@ export function createBus({ log, db, nodeId, connect }: BusOptions) {
 type Parts = {
   log: Log
   nodeId: string
+  history: BusOptions['history']
   transport: Transport | undefined
   outbox: ReturnType<typeof createOutbox>
   exchange: ReturnType<typeof createSnapshotExchange>
@@ -99,6 +106,8 @@ type Parts = {
   followers: ReturnType<typeof createFollowers>
   /** Messages that this node writes, by session. */
   own: Map<string, OwnMessage>
+  /** Sessions that other nodes follow. */
+  wanted: ReturnType<typeof createWanted>
   show: (session: string) => void
   cancels: Listeners<[turnId: string]>
   looks: Listeners<[]>
@@ -122,6 +131,7 @@ function receive(parts: Parts, payload: string) {
 function take(parts: Parts, hint: Hint) {
   if (hint.kind === 'cancel') return parts.cancels.tell(hint.turn)
   if (hint.kind === 'look') return hint.node === parts.nodeId ? parts.looks.tell() : undefined
+  if (hint.kind === 'want') return parts.wanted.add(hint.session)
   if (hint.kind === 'hello') return parts.connections.tell()
   if (hint.kind === 'changed') return tellChanged(parts, hint)
   const { session } = hint
@@ -130,11 +140,18 @@ function take(parts: Parts, hint: Hint) {
   if (hint.kind === 'deleted') watch(parts, (watcher) => watcher.sessionDeleted(hint.org, session))
   if (hint.kind === 'ask') return answerAsk(parts, session, hint.sequence)
   if (!followers.isFollowed(session)) return
-  if (hint.kind === 'stored') followers.each(session, (follower) => follower.stored(hint.sequence))
+  if (hint.kind === 'stored') takeStored(parts, hint)
   if (hint.kind === 'deleted') followers.each(session, (follower) => follower.deleted())
   if (hint.kind === 'text') settle(parts, session, copies.take(hint))
   if (hint.kind === 'snapshot' && copies.awaits(session, hint.sequence))
     parts.exchange.read(session)
+}
+
+function takeStored(parts: Parts, { session, sequence, news }: StoredHint) {
+  // Events of another history may be lost: the hint is late.
+  const events = news?.history === parts.history.identity() ? news?.events : undefined
+  parts.followers.each(session, (follower) => follower.stored(sequence, events))
+  if (!news) parts.outbox.tell({ kind: 'want', session })
 }
 
 function watch(parts: Parts, tell: (watcher: Watcher) => void) {
@@ -181,7 +198,10 @@ function connected(parts: Parts) {
 
 function listening(parts: Parts) {
   return {
-    follow: parts.followers.follow,
+    follow(session: string, follower: Follower): () => void {
+      if (!parts.followers.isFollowed(session)) parts.outbox.tell({ kind: 'want', session })
+      return parts.followers.follow(session, follower)
+    },
     isFollowed: parts.followers.isFollowed,
     followed: parts.followers.followed,
     onCancel: parts.cancels.add,
@@ -285,12 +305,14 @@ function changesOf(parts: Parts) {
       sequence: number,
       wireEvents?: () => WireEvent[],
     ) {
-      if (parts.followers.isFollowed(session)) {
-        const events = wireEvents?.()
-        parts.followers.each(session, (follower) => follower.stored(sequence, events))
-      }
+      const isWanted = parts.wanted.has(session)
+      const isFollowed = parts.followers.isFollowed(session)
+      const events = isFollowed || isWanted ? wireEvents?.() : undefined
+      if (isFollowed) parts.followers.each(session, (one) => one.stored(sequence, events))
       watch(parts, (watcher) => watcher.session(org, session))
-      parts.outbox.tell({ kind: 'stored', session, sequence, org })
+      const history = parts.history.identity()
+      const news = isWanted && history !== undefined && { news: { events: events ?? [], history } }
+      parts.outbox.tell({ kind: 'stored', session, sequence, org, ...news })
     },
 
     /** A resource of an organization changed, and the change is committed. */
@@ -370,20 +392,5 @@ function paced(work: (session: string) => void): (session: string) => void {
       pausing.delete(session)
       if (begun.again) begin(session)
     }, livePauseMs)
-  }
-}
-
-type Listeners<Args extends unknown[]> = ReturnType<typeof createListeners<Args>>
-
-function createListeners<Args extends unknown[]>() {
-  const listeners = new Set<(...args: Args) => void>()
-  return {
-    tell(...args: Args) {
-      for (const listener of listeners) listener(...args)
-    },
-    add(listener: (...args: Args) => void): () => void {
-      listeners.add(listener)
-      return () => void listeners.delete(listener)
-    },
   }
 }

@@ -1,7 +1,15 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { addHint, type Hint, type PendingHints, packed, type TextHint, unpacked } from './hints.ts'
+import {
+  addHint,
+  type Hint,
+  type PendingHints,
+  packed,
+  type StoredHint,
+  type TextHint,
+  unpacked,
+} from './hints.ts'
 import { extend, newLiveMessage, type Piece, piecesLength } from './live-message.ts'
 
 const sender = 'node_0123456789abcdef'
@@ -77,5 +85,57 @@ test('keeps the last of several hints about a session, and merges consecutive te
     told(0, 'one two '),
     { kind: 'cancel', session, turn: 'a' },
     { kind: 'cancel', session, turn: 'b' },
+  ])
+})
+
+const event = (sequence: number, text: string) =>
+  ({
+    sequence,
+    type: 'input.message',
+    id: `event_${sequence}`,
+    json: JSON.stringify({ text }),
+  }) as const
+
+const stored = (first: number, texts: string[], history = 'history_1'): StoredHint => {
+  const events = texts.map((text, index) => event(first + index, text))
+  return { kind: 'stored', session, sequence: first + texts.length - 1, news: { events, history } }
+}
+
+test('packs events into payloads within the NOTIFY limit, up to one that does not fit', () => {
+  const texts = fc.array(text, { minLength: 1, maxLength: 12 })
+  fc.assert(
+    fc.property(texts, (all) => {
+      const hint = stored(3, all)
+      const payloads = packed(sender, [hint])
+      for (const payload of payloads) assert.ok(Buffer.byteLength(payload) <= 7_000)
+      const parts = hintsIn(payloads) as StoredHint[]
+      const events = parts.flatMap(({ news }) => news!.events)
+      assert.deepEqual(events, hint.news!.events.slice(0, events.length))
+      for (const { sequence, news } of parts.slice(0, -1))
+        assert.equal(sequence, news!.events.at(-1)!.sequence)
+      assert.equal(parts.at(-1)!.sequence, hint.sequence)
+      const missing = hint.news!.events[events.length]
+      if (missing) assert.ok(Buffer.byteLength(JSON.stringify(missing)) > 6_500)
+    }),
+    { numRuns: 60 },
+  )
+})
+
+test('joins the events of consecutive hints of one history, until they are too long', () => {
+  const joined = (...hints: StoredHint[]) => {
+    const waiting: PendingHints = new Map()
+    for (const hint of hints) addHint(waiting, hint)
+    return [...waiting.values()]
+  }
+  assert.deepEqual(joined(stored(3, ['a']), stored(4, ['b', 'c'])), [stored(3, ['a', 'b', 'c'])])
+  const apart = [
+    stored(9, ['d']),
+    stored(4, ['d'], 'history_2'),
+    { kind: 'stored', session, sequence: 4 } as const,
+  ]
+  for (const later of apart) assert.deepEqual(joined(stored(3, ['a']), later), [later])
+  const long = 'a'.repeat(9_000)
+  assert.deepEqual(joined(stored(3, [long]), stored(4, [long])), [
+    { ...stored(4, []), sequence: 4 },
   ])
 })

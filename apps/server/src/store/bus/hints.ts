@@ -1,5 +1,21 @@
 import type { Change } from '@outlast/contract'
+import type { WireEvent } from '../sessions/events.ts'
 import { isSameText, type Piece, piecesLength } from './live-message.ts'
+
+/** Events of a session were stored. */
+export type StoredHint = {
+  kind: 'stored'
+  session: string
+  /** The last sequence. */
+  sequence: number
+  /** Nodes of an earlier version omit the organization. */
+  org?: string
+  /**
+   * The last events, in the history of the database that has this identity. Only if another node
+   * wants them; none if they are too long.
+   */
+  news?: { events: WireEvent[]; history: string }
+}
 
 /** A part of a running message. */
 export type TextHint = {
@@ -26,8 +42,9 @@ export type ChangedHint = {
 export type Hint =
   /** The sender has connected or reconnected: its earlier hints may be lost. */
   | { kind: 'hello' }
-  /** Nodes of an earlier version omit the organization. */
-  | { kind: 'stored'; session: string; sequence: number; org?: string }
+  | StoredHint
+  /** Asks the other nodes to send events of this session for 60 s. */
+  | { kind: 'want'; session: string }
   | { kind: 'deleted'; session: string; org?: string }
   | ChangedHint
   | { kind: 'cancel'; session: string; turn: string }
@@ -46,6 +63,7 @@ export function addHint(waiting: PendingHints, hint: Hint): void {
   const key = keyOf(hint)
   const known = waiting.get(key)
   if (known?.kind === 'text' && hint.kind === 'text' && follows(known, hint)) join(known, hint)
+  else if (known?.kind === 'stored' && hint.kind === 'stored') waiting.set(key, joined(known, hint))
   else waiting.set(key, hint.kind === 'text' ? { ...hint, pieces: [...hint.pieces] } : hint)
 }
 
@@ -68,6 +86,29 @@ function join(known: TextHint, { pieces }: TextHint): void {
       known.pieces[known.pieces.length - 1] = { ...last, text: last.text + piece.text }
     else known.pieces.push(piece)
   }
+}
+
+/** UTF-16 units of the events of one hint. Followers read what is longer. */
+const newsLengthMax = 16_000
+
+export const newsLength = ({ news }: StoredHint) =>
+  news?.events.reduce((length, { json }) => length + json.length, 0) ?? 0
+
+const withoutEvents = ({ news, ...rest }: StoredHint): StoredHint =>
+  news ? { ...rest, news: { ...news, events: [] } } : rest
+
+/** The hint, without its events if they are longer than the limit, or than `room`. */
+export function withLimitedNews(hint: StoredHint, room = newsLengthMax): StoredHint {
+  if (newsLength(hint) <= Math.min(room, newsLengthMax)) return hint
+  return withoutEvents(hint)
+}
+
+/** The later hint, with the events of both if they are consecutive. */
+function joined(known: StoredHint, hint: StoredHint): StoredHint {
+  const isNext = hint.news?.events[0]?.sequence === known.sequence + 1
+  if (!known.news || !hint.news || !isNext || known.news.history !== hint.news.history) return hint
+  const events = [...known.news.events, ...hint.news.events]
+  return withLimitedNews({ ...hint, news: { ...hint.news, events } })
 }
 
 /** NOTIFY refuses 8,000 bytes. */
@@ -98,18 +139,44 @@ export function packed(sender: string, hints: Iterable<Hint>): string[] {
 
 function* hintLines(hints: Iterable<Hint>, bytesMax: number): Generator<string> {
   for (const hint of hints) {
-    const parts = hint.kind === 'text' ? cut(hint, bytesMax - 1) : [hint]
-    for (const part of parts) yield JSON.stringify(part)
+    for (const part of cutHint(hint, bytesMax - 1)) yield JSON.stringify(part)
   }
 }
 
+function cutHint(hint: Hint, bytesMax: number): Iterable<Hint> {
+  if (hint.kind === 'text') return cut(hint, bytesMax)
+  return hint.kind === 'stored' && hint.news ? cutNews(hint, bytesMax) : [hint]
+}
+
+const jsonBytes = (value: object) => Buffer.byteLength(JSON.stringify(value))
+
+/** Splits a hint between its events. Followers read one that is too long, and those after it. */
+function* cutNews(hint: StoredHint, bytesMax: number): Generator<StoredHint> {
+  const { events, history } = hint.news!
+  const room = bytesMax - jsonBytes(withoutEvents(hint))
+  let part: WireEvent[] = []
+  let left = room
+  for (const event of events) {
+    const bytes = jsonBytes(event) + 1
+    if (bytes > left && part.length > 0) {
+      yield { ...hint, sequence: part.at(-1)!.sequence, news: { events: part, history } }
+      part = []
+      left = room
+    }
+    if (bytes > room) return yield withoutEvents(hint)
+    part.push(event)
+    left -= bytes
+  }
+  yield { ...hint, news: { events: part, history } }
+}
+
 /** The size of a piece as JSON without its text. */
-const bytesWithout = (piece: Piece) => Buffer.byteLength(JSON.stringify({ ...piece, text: '' }))
+const bytesWithout = (piece: Piece) => jsonBytes({ ...piece, text: '' })
 
 /** Splits a hint into parts of at most `bytesMax` bytes as JSON. Never splits a surrogate pair. */
 function* cut(hint: TextHint, bytesMax: number): Generator<TextHint> {
   let part: TextHint = { ...hint, pieces: [] }
-  let left = bytesMax - Buffer.byteLength(JSON.stringify(part))
+  let left = bytesMax - jsonBytes(part)
   for (const whole of hint.pieces) {
     const { text } = whole
     const pieceBytes = bytesWithout(whole)
@@ -119,12 +186,12 @@ function* cut(hint: TextHint, bytesMax: number): Generator<TextHint> {
         yield part
         const { about: _, ...rest } = part
         part = { ...rest, offset: part.offset + piecesLength(part.pieces), pieces: [] }
-        left = bytesMax - Buffer.byteLength(JSON.stringify(part))
+        left = bytesMax - jsonBytes(part)
         continue
       }
       const piece = { ...whole, text: text.slice(at, at + count) }
       part.pieces.push(piece)
-      left -= Buffer.byteLength(JSON.stringify(piece)) + 1
+      left -= jsonBytes(piece) + 1
       at += count
     }
   }

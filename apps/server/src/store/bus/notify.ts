@@ -6,9 +6,10 @@ const channel = 'outlast_bus'
 const reconnectMs = 500
 const queryMs = 5_000
 
+/** Payloads are lines of JSON, which have no control characters. */
 const notify = {
   name: 'notify',
-  text: `select pg_notify('${channel}', p) from unnest($1::text[]) as p`,
+  text: `select pg_notify('${channel}', p) from string_to_table($1, chr(1)) as p`,
 }
 
 /**
@@ -57,7 +58,7 @@ export function connectNotify(
       const using = client
       if (!using) return
       try {
-        await using.query({ ...notify, values: [payloads] })
+        await using.query({ ...notify, values: [payloads.join('\u0001')] })
       } catch (error) {
         using.emit('error', error)
       }

@@ -1,5 +1,12 @@
 import type { Log } from '../../log.ts'
-import { addHint, type Hint, type PendingHints, packed } from './hints.ts'
+import {
+  addHint,
+  type Hint,
+  newsLength,
+  type PendingHints,
+  packed,
+  withLimitedNews,
+} from './hints.ts'
 import { piecesLength } from './live-message.ts'
 
 /** Carries payloads of at most 7,000 bytes to every node, this one included. */
@@ -20,10 +27,10 @@ export type TransportEvents = {
 }
 
 /**
- * Limit of pending text while the transport is slow. Beyond it, followers on other nodes need a
- * snapshot.
+ * Limit of pending text and events while the transport is slow. Beyond it, followers on other nodes
+ * need a snapshot, or read the events.
  */
-const textLengthMax = 8_000_000
+const waitingLengthMax = 8_000_000
 
 /** Kinds that are sent without known recipients: leases may not show a new recipient yet. */
 const urgent = new Set<Hint['kind']>(['hello', 'cancel', 'look'])
@@ -41,7 +48,7 @@ export function createOutbox(
   { transport, found }: { transport: Transport | undefined; found: () => void },
 ) {
   const waiting: PendingHints = new Map()
-  let textLength = 0
+  let waitingLength = 0
   let sending = false
   /** Undefined until the leases have been read. */
   let peers: number | undefined
@@ -61,22 +68,29 @@ export function createOutbox(
     while (waiting.size > 0) {
       const payloads = packed(sender, waiting.values())
       waiting.clear()
-      textLength = 0
+      waitingLength = 0
       await transport.publish(payloads)
     }
     sending = false
+  }
+
+  /** The hint as far as there is room for it; undefined if it would be of no use then. */
+  function shortened(hint: Hint): Hint | undefined {
+    const room = waitingLengthMax - waitingLength
+    if (hint.kind === 'stored') return withLimitedNews(hint, room)
+    return hint.kind === 'text' && room <= 0 ? undefined : hint
   }
 
   return {
     tell(hint: Hint) {
       if (!transport) return
       if (!urgent.has(hint.kind) && !hasPeers()) return
-      if (hint.kind === 'text') {
-        if (textLength > textLengthMax) return
-        textLength += piecesLength(hint.pieces)
-      }
+      const sent = shortened(hint)
+      if (!sent) return
+      if (sent.kind === 'text') waitingLength += piecesLength(sent.pieces)
+      if (sent.kind === 'stored') waitingLength += newsLength(sent)
       if (waiting.size === 0) setImmediate(flush)
-      addHint(waiting, hint)
+      addHint(waiting, sent)
     },
     setPeers(count: number) {
       learn(() => {
