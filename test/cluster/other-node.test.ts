@@ -6,10 +6,10 @@ import {
   registerPerson,
   startGuarded,
 } from '../../apps/server/test/access.ts'
-import { createTestDatabase, runSql } from '../../apps/server/test/database.ts'
+import { connectTo, createTestDatabase, queryRows } from '../../apps/server/test/database.ts'
 import { type ServerOptions, startServer } from '../../apps/server/test/server.ts'
 import { createAgent, createSession, eventsOf, post } from '../../apps/server/test/session.ts'
-import { follow } from '../../apps/server/test/stream.ts'
+import { follow, watch } from '../../apps/server/test/stream.ts'
 import { eventually } from '../../apps/server/test/waiting.ts'
 import { startPostgresProxy } from '../postgres-proxy.ts'
 
@@ -106,10 +106,62 @@ test('a late hint with events of a lost history reaches no client', async (t) =>
   const event = { ...last, type: 'turn.failed', sequence: sequence! + 1 }
   const lost = { id: event.id, type: event.type, sequence: event.sequence }
   const news = { events: [{ ...lost, json: JSON.stringify(event) }], history: 'lost' }
-  const hint = JSON.stringify({ kind: 'stored', session: id, sequence: event.sequence, news })
   const [before, received] = [reads(), stream.events.length]
-  await runSql(database, `select pg_notify('outlast_bus', 'node_old' || chr(10) || '${hint}')`)
+  await tell(database, { kind: 'stored', session: id, sequence: event.sequence, news })
   await eventually(async () => reads() > before || stream.events.length > received)
   await turnOn(writer, [stream])
   assert.deepEqual(storedOf(stream), await eventsOf(writer, id))
 })
+
+test('a node that starts later sends events of the sessions that are followed already', async (t) => {
+  const { database, writer, other, reads } = await startPair(t)
+  const { id } = await createSession(writer)
+  const stream = await followed(t, other.url, id)
+  const later = await startServer(t, { databaseUrl: database })
+  await writer.stop()
+  await untilNoReads(() => turnOn(later, [stream]), reads)
+  assert.deepEqual(storedOf(stream), await eventsOf(later, id))
+})
+
+test('events that one client cannot be shown do not disturb other clients', async (t) => {
+  const { database, writer, other, reads } = await startPair(t, startGuarded)
+  const { key, call } = await createKey(writer, await registerPerson(writer))
+  const mine = { url: writer.url, call }
+  const { id } = await createSession(mine)
+  const made = await call('POST', `/v1/sessions/${id}/tokens`, { access: 'write', view: 'chat' })
+  const { token } = expectStatus(made, 201)
+  const stream = await followed(t, other.url, id, { authorization: `Bearer ${token}` })
+  const changes = await watch(t, other.url, { headers: { authorization: key } })
+  const heard = await hear(t, database)
+  await untilNoReads(() => turnOn(mine, [stream]), reads)
+  const { org, news, sequence } = heard().findLast((hint) => hint.news?.events.length > 0)
+  const event = { ...news.events.at(-1), sequence: sequence + 1, type: 'input.message', json: '{' }
+  const broken = { kind: 'stored', session: id, org, sequence: sequence + 1 }
+  const changed = { kind: 'changed', org, noun: 'agent', id: 'agent_1' }
+  await tell(database, { ...broken, news: { ...news, events: [event] } }, changed)
+  await changes.changed('agent', 'agent_1')
+  await turnOn(mine, [stream])
+})
+
+/** Collects the hints between nodes. */
+async function hear(t: TestContext, database: string) {
+  const client = await connectTo(t, database)
+  // biome-ignore lint/suspicious/noExplicitAny: hints have many shapes
+  const hints: any[] = []
+  client.on('notification', ({ payload = '' }) =>
+    hints.push(
+      ...payload
+        .split('\n')
+        .slice(1)
+        .map((line) => JSON.parse(line)),
+    ),
+  )
+  await client.query('listen outlast_bus')
+  return () => hints
+}
+
+/** Sends hints in one payload, like another node. */
+const tell = (database: string, ...hints: object[]) =>
+  queryRows(database, `select pg_notify('outlast_bus', $1)`, [
+    ['node_old', ...hints.map((hint) => JSON.stringify(hint))].join('\n'),
+  ])

@@ -183,8 +183,9 @@ const shownAs: Partial<Record<EventType, EventType>> = {
 
 const levels = { messages: 0, activity: 1, full: 2 } as const
 
+/** Types that only a newer version knows are hidden. */
 const ruleOf = (type: EventType, { visibility }: ChannelViewer) =>
-  rules[type][levels[visibility]] as Rule<EventType>
+  ((rules as Partial<typeof rules>)[type]?.[levels[visibility]] ?? 'hidden') as Rule<EventType>
 
 /** Types of which a caller sees no event, which leaves gaps in `sequence`. */
 export const hiddenFrom = (viewer: ChannelViewer): EventType[] =>

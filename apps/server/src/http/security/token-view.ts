@@ -128,8 +128,12 @@ export function eventView(reader: Reader): EventView | undefined {
   const { grants } = reader
   if (!grants) return undefined
   const own = visibleGiver(reader)
-  const reduced = grants.view === 'full' ? withoutPromptOfTurn : chatView(grants)
-  if (reader.isShare) return (event) => shareView(reduced(event))
+  const reduced: EventView = grants.view === 'full' ? withoutPromptOfTurn : chatView(grants)
+  if (reader.isShare)
+    return (event) => {
+      const visible = reduced(event)
+      return visible && shareView(visible)
+    }
   return (event) =>
     event.type === 'feedback.given' && giverIn(event) !== own ? undefined : reduced(event)
 }
@@ -141,11 +145,13 @@ export const contextView = ({ isShare }: Pick<Viewer, 'isShare'>) =>
 const giverIn = ({ json }: WireEvent) =>
   giverOf((JSON.parse(json) as { data: EventDataOf<'feedback.given'> }).data.given_by)
 
+/** Hides types that only a newer version knows. */
 const chatView =
   (grants: Grants) =>
-  (event: WireEvent): WireEvent => {
-    const rule = chatRules[event.type] as Rule<EventType>
-    if (typeof rule === 'string') return event
+  (event: WireEvent): WireEvent | undefined => {
+    const rule = (chatRules as Partial<Rules>)[event.type] as Rule<EventType> | undefined
+    if (rule === undefined || rule === 'hidden') return undefined
+    if (rule === 'shown') return event
     const whole = JSON.parse(event.json) as { data: EventDataOf<EventType> }
     return { ...event, json: JSON.stringify({ ...whole, data: rule(whole.data, grants) }) }
   }

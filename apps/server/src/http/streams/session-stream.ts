@@ -78,7 +78,12 @@ function followerOf(stream: Stream): Follower {
       // Also while the stream waits for a read: it lacks nothing before these events.
       const isNext = events?.[0]?.sequence === stream.position.sequence + 1
       if (!isNext || !isReady()) return fallBehind()
-      frames.together(() => sendAll(stream, events))
+      try {
+        frames.together(() => sendAll(stream, events))
+      } catch {
+        // The read of the same events reports it. It must not end the append or other streams.
+        return fallBehind()
+      }
       if (stream.caughtUp && stream.last <= stream.position.sequence) endLag(stream)
     },
     grew(message) {

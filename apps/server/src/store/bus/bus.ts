@@ -7,10 +7,11 @@ import type { SessionRef } from '../sessions/publish.ts'
 import { type CopyUpdate, createCopies } from './copies.ts'
 import { type ChangedHint, type Hint, type StoredHint, unpacked } from './hints.ts'
 import { createListeners, type Listeners } from './listeners.ts'
-import { extend, type LiveMessage, livePauseMs, type Piece } from './live-message.ts'
+import { extend, type LiveMessage, type Piece } from './live-message.ts'
 import { createOutbox, type Transport, type TransportEvents } from './outbox.ts'
+import { pacedPerSession } from './paced.ts'
 import { createSnapshotExchange, type OwnMessage } from './snapshot-exchange.ts'
-import { createWanted } from './wanted.ts'
+import { createQuestions, createWanted } from './wanted.ts'
 
 export type { LiveCall, LiveKind, LiveMessage } from './live-message.ts'
 
@@ -57,7 +58,11 @@ export type BusOptions = {
  */
 export function createBus({ log, db, nodeId, history, connect }: BusOptions) {
   const copies = createCopies()
-  const followers = createFollowers((session) => copies.forget(session))
+  const questions = createQuestions((session) => outbox.tell({ kind: 'want', session }))
+  const followers = createFollowers((session) => {
+    copies.forget(session)
+    questions.forget(session)
+  })
   const transport = connect?.({
     log,
     receive: (payload) => receive(parts, payload),
@@ -81,7 +86,8 @@ export function createBus({ log, db, nodeId, history, connect }: BusOptions) {
     followers,
     own: new Map(),
     wanted: createWanted(),
-    show: paced((session) => {
+    questions,
+    show: pacedPerSession((session) => {
       const message = copies.find(session)
       if (message) followers.each(session, (follower) => follower.grew(message))
     }),
@@ -108,6 +114,7 @@ type Parts = {
   own: Map<string, OwnMessage>
   /** Sessions that other nodes follow. */
   wanted: ReturnType<typeof createWanted>
+  questions: ReturnType<typeof createQuestions>
   show: (session: string) => void
   cancels: Listeners<[turnId: string]>
   looks: Listeners<[]>
@@ -151,7 +158,7 @@ function takeStored(parts: Parts, { session, sequence, news }: StoredHint) {
   // Events of another history may be lost: the hint is late.
   const events = news?.history === parts.history.identity() ? news?.events : undefined
   parts.followers.each(session, (follower) => follower.stored(sequence, events))
-  if (!news) parts.outbox.tell({ kind: 'want', session })
+  if (!news) parts.questions.ask(session)
 }
 
 function watch(parts: Parts, tell: (watcher: Watcher) => void) {
@@ -199,7 +206,7 @@ function connected(parts: Parts) {
 function listening(parts: Parts) {
   return {
     follow(session: string, follower: Follower): () => void {
-      if (!parts.followers.isFollowed(session)) parts.outbox.tell({ kind: 'want', session })
+      if (!parts.followers.isFollowed(session)) parts.questions.ask(session)
       return parts.followers.follow(session, follower)
     },
     isFollowed: parts.followers.isFollowed,
@@ -373,24 +380,5 @@ function createFollowers(unfollowed: (session: string) => void) {
         unfollowed(session)
       }
     },
-  }
-}
-
-/** Parts of a text come in bursts: the first is published at once, the rest at most every 50 ms. */
-function paced(work: (session: string) => void): (session: string) => void {
-  const pausing = new Map<string, { again: boolean }>()
-  return function begin(session) {
-    const pause = pausing.get(session)
-    if (pause) {
-      pause.again = true
-      return
-    }
-    work(session)
-    const begun = { again: false }
-    pausing.set(session, begun)
-    setTimeout(() => {
-      pausing.delete(session)
-      if (begun.again) begin(session)
-    }, livePauseMs)
   }
 }

@@ -128,6 +128,8 @@ test('joins the events of consecutive hints of one history, until they are too l
     return [...waiting.values()]
   }
   assert.deepEqual(joined(stored(3, ['a']), stored(4, ['b', 'c'])), [stored(3, ['a', 'b', 'c'])])
+  assert.deepEqual(joined(stored(4, ['b']), stored(3, ['a'])), [stored(3, ['a', 'b'])])
+  assert.deepEqual(joined(stored(9, ['d']), stored(3, ['a'])), [stored(9, ['d'])])
   const apart = [
     stored(9, ['d']),
     stored(4, ['d'], 'history_2'),

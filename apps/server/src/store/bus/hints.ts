@@ -43,7 +43,7 @@ export type Hint =
   /** The sender has connected or reconnected: its earlier hints may be lost. */
   | { kind: 'hello' }
   | StoredHint
-  /** Asks the other nodes to send events of this session for 60 s. */
+  /** Asks the other nodes to send events of this session for 5 minutes. */
   | { kind: 'want'; session: string }
   | { kind: 'deleted'; session: string; org?: string }
   | ChangedHint
@@ -103,12 +103,13 @@ export function withLimitedNews(hint: StoredHint, room = newsLengthMax): StoredH
   return withoutEvents(hint)
 }
 
-/** The later hint, with the events of both if they are consecutive. */
-function joined(known: StoredHint, hint: StoredHint): StoredHint {
-  const isNext = hint.news?.events[0]?.sequence === known.sequence + 1
-  if (!known.news || !hint.news || !isNext || known.news.history !== hint.news.history) return hint
-  const events = [...known.news.events, ...hint.news.events]
-  return withLimitedNews({ ...hint, news: { ...hint.news, events } })
+/** The hint of the later events, with those of both if they are consecutive in either order. */
+function joined(one: StoredHint, other: StoredHint): StoredHint {
+  const [first, last] = one.sequence < other.sequence ? [one, other] : [other, one]
+  const isNext = last.news?.events[0]?.sequence === first.sequence + 1
+  if (!first.news || !last.news || !isNext || first.news.history !== last.news.history) return last
+  const events = [...first.news.events, ...last.news.events]
+  return withLimitedNews({ ...last, news: { ...last.news, events } })
 }
 
 /** NOTIFY refuses 8,000 bytes. */

@@ -27,10 +27,11 @@ export type TransportEvents = {
 }
 
 /**
- * Limit of pending text and events while the transport is slow. Beyond it, followers on other nodes
- * need a snapshot, or read the events.
+ * Limits of pending text and events while the transport is slow. Beyond them, followers on other
+ * nodes need a snapshot, or read the events.
  */
-const waitingLengthMax = 8_000_000
+const textLengthMax = 8_000_000
+const newsLengthMax = 2_000_000
 
 /** Kinds that are sent without known recipients: leases may not show a new recipient yet. */
 const urgent = new Set<Hint['kind']>(['hello', 'cancel', 'look'])
@@ -48,7 +49,7 @@ export function createOutbox(
   { transport, found }: { transport: Transport | undefined; found: () => void },
 ) {
   const waiting: PendingHints = new Map()
-  let waitingLength = 0
+  const length = { text: 0, news: 0 }
   let sending = false
   /** Undefined until the leases have been read. */
   let peers: number | undefined
@@ -68,27 +69,23 @@ export function createOutbox(
     while (waiting.size > 0) {
       const payloads = packed(sender, waiting.values())
       waiting.clear()
-      waitingLength = 0
+      Object.assign(length, { text: 0, news: 0 })
       await transport.publish(payloads)
     }
     sending = false
-  }
-
-  /** The hint as far as there is room for it; undefined if it would be of no use then. */
-  function shortened(hint: Hint): Hint | undefined {
-    const room = waitingLengthMax - waitingLength
-    if (hint.kind === 'stored') return withLimitedNews(hint, room)
-    return hint.kind === 'text' && room <= 0 ? undefined : hint
   }
 
   return {
     tell(hint: Hint) {
       if (!transport) return
       if (!urgent.has(hint.kind) && !hasPeers()) return
-      const sent = shortened(hint)
-      if (!sent) return
-      if (sent.kind === 'text') waitingLength += piecesLength(sent.pieces)
-      if (sent.kind === 'stored') waitingLength += newsLength(sent)
+      if (hint.kind === 'text') {
+        if (length.text > textLengthMax) return
+        length.text += piecesLength(hint.pieces)
+      }
+      const sent =
+        hint.kind === 'stored' ? withLimitedNews(hint, newsLengthMax - length.news) : hint
+      if (sent.kind === 'stored') length.news += newsLength(sent)
       if (waiting.size === 0) setImmediate(flush)
       addHint(waiting, sent)
     },

@@ -1,6 +1,8 @@
-const wantedMs = 60_000
+const wantedMs = 300_000
+/** A writer that sends no events, such as an older node, is not asked at each append. */
+const askPauseMs = 5_000
 
-/** Sessions whose events another node has asked for, each for 60 s after its last question. */
+/** Sessions whose events another node has asked for, each for 5 minutes after its last question. */
 export function createWanted(clock: () => number = () => performance.now()) {
   /** The times at which the questions lapse, earliest first. */
   const until = new Map<string, number>()
@@ -15,5 +17,21 @@ export function createWanted(clock: () => number = () => performance.now()) {
       until.set(session, now + wantedMs)
     },
     has: (session: string) => (until.get(session) ?? 0) > clock(),
+  }
+}
+
+/** Asks for the events of a session, at most every 5 s until it is forgotten. */
+export function createQuestions(
+  ask: (session: string) => void,
+  clock: () => number = () => performance.now(),
+) {
+  const askedAt = new Map<string, number>()
+  return {
+    ask(session: string) {
+      if (clock() - (askedAt.get(session) ?? Number.NEGATIVE_INFINITY) < askPauseMs) return
+      askedAt.set(session, clock())
+      ask(session)
+    },
+    forget: (session: string) => void askedAt.delete(session),
   }
 }
