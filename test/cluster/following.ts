@@ -234,6 +234,26 @@ export function followingTests(following: Following): void {
     }
   })
 
+  test('all followers on one node get text that precedes thinking once', async (t) => {
+    const { model, worker, other, id } = await cluster(t, following)
+    const streams = [await followed(t, other, id), await followed(t, other, id)]
+    await post(worker, id, 'Go on', { controls: { reasoning: { effort: 'high' } } })
+    const call = await model.call()
+    call.say('First. ')
+    for (const stream of streams) await shows(stream, 'First. ')
+    // The end is stored before the pause between deltas is over.
+    call.say('Second. ')
+    call.think('Hm.')
+    call.say('Third.')
+    call.end()
+    for (const { event, events } of streams) {
+      await event('session.idled')
+      assert.equal(textOf(events), 'First. Second. Third.')
+      assert.equal(textOf(events, 'reason.thinking.delta'), 'Hm.')
+      checkDeltas(events)
+    }
+  })
+
   test('text of every kind and size arrives unchanged', async (t) => {
     const { model, worker, other, third, id } = await cluster(t, following, 3)
     const stream = await followed(t, other, id)

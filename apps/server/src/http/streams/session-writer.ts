@@ -218,8 +218,9 @@ export function replyAt<E extends { type: EventType }>(
  * the arguments that the stored reply has in addition.
  */
 export function sendRest(stream: Stream, { message }: Completed, context: string) {
-  const live = stream.node.bus.liveMessage(stream.sessionId)
-  if (live) sendLive(stream, live)
+  // The bus has dropped the message if another stream of this node has passed its end.
+  for (const live of [stream.live, stream.node.bus.liveMessage(stream.sessionId)])
+    if (live) sendLive(stream, live)
   stream.isWhole = true
   const { turn_id: turnId } = JSON.parse(context) as { turn_id: string }
   const whole = newLiveMessage({ sequence: stream.running, turnId, context })
