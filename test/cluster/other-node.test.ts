@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
+import type { Hint } from '../../apps/server/src/store/bus/hints.ts'
 import {
   createKey,
   expectStatus,
@@ -134,8 +135,10 @@ test('events that one client cannot be shown do not disturb other clients', asyn
   const changes = await watch(t, other.url, { headers: { authorization: key } })
   const heard = await hear(t, database)
   await untilNoReads(() => turnOn(mine, [stream]), reads)
-  const { org, news, sequence } = heard().findLast((hint) => hint.news?.events.length > 0)
-  const event = { ...news.events.at(-1), sequence: sequence + 1, type: 'input.message', json: '{' }
+  const stored = heard().filter((hint) => hint.kind === 'stored')
+  const { org, news, sequence } = stored.findLast((hint) => hint.news?.events.length)!
+  const last = news!.events.at(-1)!
+  const event = { ...last, sequence: sequence + 1, type: 'input.message', json: '{' }
   const broken = { kind: 'stored', session: id, org, sequence: sequence + 1 }
   const changed = { kind: 'changed', org, noun: 'agent', id: 'agent_1' }
   await tell(database, { ...broken, news: { ...news, events: [event] } }, changed)
@@ -146,8 +149,7 @@ test('events that one client cannot be shown do not disturb other clients', asyn
 /** Collects the hints between nodes. */
 async function hear(t: TestContext, database: string) {
   const client = await connectTo(t, database)
-  // biome-ignore lint/suspicious/noExplicitAny: hints have many shapes
-  const hints: any[] = []
+  const hints: Hint[] = []
   client.on('notification', ({ payload = '' }) =>
     hints.push(
       ...payload

@@ -30,8 +30,8 @@ export type TransportEvents = {
  * Limits of pending text and events while the transport is slow. Beyond them, followers on other
  * nodes need a snapshot, or read the events.
  */
-const textLengthMax = 8_000_000
-const newsLengthMax = 2_000_000
+const allTextLengthMax = 8_000_000
+const allNewsLengthMax = 2_000_000
 
 /** Kinds that are sent without known recipients: leases may not show a new recipient yet. */
 const urgent = new Set<Hint['kind']>(['hello', 'cancel', 'look'])
@@ -80,11 +80,11 @@ export function createOutbox(
       if (!transport) return
       if (!urgent.has(hint.kind) && !hasPeers()) return
       if (hint.kind === 'text') {
-        if (length.text > textLengthMax) return
+        if (length.text > allTextLengthMax) return
         length.text += piecesLength(hint.pieces)
       }
       const sent =
-        hint.kind === 'stored' ? withLimitedNews(hint, newsLengthMax - length.news) : hint
+        hint.kind === 'stored' ? withLimitedNews(hint, allNewsLengthMax - length.news) : hint
       if (sent.kind === 'stored') length.news += newsLength(sent)
       if (waiting.size === 0) setImmediate(flush)
       addHint(waiting, sent)
