@@ -6,7 +6,16 @@ import { parkTurn } from '../store/sessions/waits.ts'
 import { type Draft, lastOf, type Turn } from './journal/attempt.ts'
 import { contextOf } from './journal/contexts.ts'
 import { FencedError } from './journal/errors.ts'
-import { commit, draft, makeDraft, nextTurn, nowOf, parkBy, timeLeft } from './journal/journal.ts'
+import {
+  askedAt,
+  commit,
+  draft,
+  makeDraft,
+  nextTurn,
+  nowOf,
+  parkBy,
+  timeLeft,
+} from './journal/journal.ts'
 import { logOf } from './journal/metrics.ts'
 import type { OpenCall } from './log/open-calls.ts'
 import { contentText, next, type TurnOutcome } from './log/state.ts'
@@ -66,7 +75,10 @@ async function park(turn: Turn, calls: readonly OpenCall[]): Promise<boolean> {
     return false
   }
   const { node, run } = turn
-  const since = new Date(nowOf(turn)).toISOString()
+  const since = askedAt(
+    turn,
+    calls.map(({ sequence }) => sequence),
+  )
   const at = { nodeId: node.id, last: lastOf(turn), ...waitOf(calls, since) }
   return parkBy(turn, () => parkTurn(node.db, run, at))
 }

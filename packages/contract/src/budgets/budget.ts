@@ -22,7 +22,7 @@ export type BudgetStatus = Static<typeof BudgetStatus>
 export const budgetAmountMax = 1_000_000_000_000
 
 const amount = (description: string, example = 50) =>
-  Type.Number({ maximum: budgetAmountMax, description, examples: [example] })
+  Type.Number({ description, examples: [example] })
 
 const positive = (description: string) =>
   Type.Number({

@@ -231,8 +231,9 @@ function successesOf(
         : type.startsWith('image/')
           ? { schema: { type: 'string', format: 'binary' }, example: binary }
           : { schema: { type: 'string' }, example: docs.response }
-    const content = Object.fromEntries(produces.map((type) => [type, bodyOf(type)]))
-    responses['200'] = { description: phraseOf('200'), content }
+    const bodies = Object.fromEntries(produces.map((type) => [type, bodyOf(type)]))
+    const json = (responses['200'] as { content: DocumentPart } | undefined)?.content
+    responses['200'] = { description: phraseOf('200'), content: { ...json, ...bodies } }
   }
   if (bare !== undefined || Object.keys(responses).length === 0) {
     const status = String(bare ?? 204)

@@ -149,8 +149,30 @@ const changesFrame = () => ({
   },
 })
 
+/** One server-sent event in the protocol of a front end. */
+const frontEndFrame = () => ({
+  title: 'FrontEndStreamFrame',
+  description:
+    'One server-sent event in the protocol of the front end. The stream is a sequence of these.',
+  type: 'object',
+  required: ['data'],
+  properties: {
+    id: Type.String({
+      description: 'Position to resume from, as `Last-Event-ID`. Absent for the AI SDK.',
+    }),
+    data: Type.String({
+      description:
+        'JSON text of one event of the protocol. Streams of the AI SDK end with `[DONE]`.',
+    }),
+  },
+})
+
 /** Schemas of each server-sent event, by operation. */
 export const frameSchemas: Record<string, () => object> = {
+  send_ai_sdk_chat: frontEndFrame,
+  resume_ai_sdk_chat: frontEndFrame,
+  run_ag_ui_agent: frontEndFrame,
+  read_ag_ui_thread: frontEndFrame,
   stream_sse: sessionFrame,
   stream_agent_events: sessionFrame,
   stream_changes: changesFrame,
@@ -173,8 +195,21 @@ const deltaExample = {
   },
 }
 
+const aiSdkExample = {
+  data: '{"type":"text-delta","id":"message_01933b5a00007000800000000000b002","delta":"Sales rose"}',
+}
+
+const agUiExample = {
+  id: 'start:0',
+  data: '{"type":"RUN_STARTED","threadId":"chat-4711","runId":"run-1","protocolVersion":"1.0"}',
+}
+
 /** A server-sent event of each stream as the reference shows it. */
 export const frameExamples: Record<string, unknown> = {
+  send_ai_sdk_chat: aiSdkExample,
+  resume_ai_sdk_chat: aiSdkExample,
+  run_ag_ui_agent: agUiExample,
+  read_ag_ui_thread: agUiExample,
   stream_sse: deltaExample,
   stream_agent_events: deltaExample,
   stream_changes: {

@@ -229,7 +229,9 @@ test('a decision for always holds for later calls of the tool in the session, un
   assert.match(JSON.stringify(completed.map(({ data }) => data)), /calls of this tool are rejected/)
   assert.ok(rejected)
   expectStatus(await server.call('DELETE', `${path}/tool-rules/write_file`), 204)
-  expectStatus(await server.call('DELETE', `${path}/tool-rules/write_file`), 404, 'not_found')
+  for (const name of ['write_file', 'write_file%00', '%00']) {
+    expectStatus(await server.call('DELETE', `${path}/tool-rules/${name}`), 404, 'not_found')
+  }
   const [removal] = await entriesOf(session.id)
   assert.deepEqual(
     [removal!.action, removal!.details],

@@ -258,6 +258,12 @@ async function lookAgain(turn: Turn): Promise<void> {
   turn.state = fold(turnId, taken.turn_input, turn.events)
 }
 
+/** The time of the first of the turn's events with these sequences: its wait began there. */
+export function askedAt({ events }: TurnLog, sequences: readonly number[]): string {
+  const first = events.find(({ sequence }) => sequences.includes(sequence))
+  return new Date(first!.ts).toISOString()
+}
+
 /**
  * Parks a turn by a statement that stores what it waits for, and announces the session: its events
  * were announced before it waited. False, after another look at the log, if the statement had no

@@ -7,6 +7,7 @@ import type {
   ToolCall,
 } from '@outlast/contract'
 import { failureKinds } from '../../providers/failure.ts'
+import { type BlockEvent, type BudgetBlock, blockedBy } from './budget-block.ts'
 import {
   abandoned,
   changedFiles,
@@ -93,9 +94,6 @@ export type Phase =
   | { kind: 'ended' }
 
 export type InputRef = { sequence: number; messageId: string }
-
-/** Why a model call waits: the event that the log has about it. */
-export type BudgetBlock = { type: 'budget.exhausted' | 'budget.paused'; budgetId: string }
 
 type TurnInput = InputRef & {
   text: string | undefined
@@ -247,10 +245,10 @@ const acting = (turn: TurnState, after: (act: OpenAct) => OpenAct): TurnState =>
 
 export const ended = (turn: TurnState): TurnState => ({ ...turn, phase: { kind: 'ended' } })
 
-const blocked = (
-  turn: TurnState,
-  { type, data }: Of<'budget.exhausted' | 'budget.paused'>,
-): TurnState => ({ ...turn, blockedBy: { type, budgetId: data.budget_id } })
+const blocked = (turn: TurnState, event: BlockEvent): TurnState => ({
+  ...turn,
+  blockedBy: blockedBy(event, turn.blockedBy),
+})
 
 const readers: { [T in EventType]: Reader<T> | 'ignored' } = {
   'input.message': applyInput,

@@ -153,6 +153,10 @@ async function startContended(t: TestContext, on_exhausted: 'wait' | 'fail') {
     await eventually(async () => (await statesOf(server.databaseUrl)).idle === 2)
     const events = await eventsOf(server, id)
     assert.equal(dataOf(events, 'turn.failed').error_code, 'budget_exhausted')
+    const areFinal = events.flatMap(({ type, data }) =>
+      type === 'budget.exhausted' ? [data.is_final] : [],
+    )
+    assert.deepEqual(areFinal, [undefined, true])
     assert.equal(vendor.requests.length, 1)
     await assertSettled(server, budget)
     assert.equal((await budgetState(server, budget)).awaited, false)
@@ -164,6 +168,42 @@ test('a turn that waits for a running call fails when the call leaves too little
   const { finish, whenFailed } = await startContended(t, 'fail')
   finish()
   await whenFailed()
+})
+
+test('a turn that is refused again keeps the time at which its wait began', async (t) => {
+  const server = await startServer(t)
+  const { databaseUrl } = server
+  await addBudget(server, { limit: 1 })
+  const { id } = await createSession(server)
+  await post(server, id, scripted({ text: 'Done.', usage } as never))
+  const waits = async () => {
+    const { waiting_for } = (await server.call('GET', `/v1/sessions/${id}`)).body
+    const [turn] = await queryRows<{ attempt: number }>(
+      databaseUrl,
+      `select turn_attempt as attempt from sessions s
+      where id = $1 and waiting_for is not null and not exists (select from turns where id = s.turn_id)`,
+      [id],
+    )
+    return turn && { since: waiting_for.since, attempt: turn.attempt }
+  }
+  const { since, attempt } = await eventually(waits)
+  for (const again of [1, 2]) {
+    await runSql(
+      databaseUrl,
+      `insert into turns (id, org_id, session_id) select turn_id, org_id, id from sessions;
+      select start_turn(org_id, id, turn_id) from sessions`,
+    )
+    const later = await eventually(async () => {
+      const found = await waits()
+      return found && found.attempt >= attempt + again ? found : undefined
+    })
+    assert.equal(later.since, since)
+  }
+  const refusals = (await eventsOf(server, id)).filter(({ type }) => type === 'budget.exhausted')
+  assert.deepEqual(
+    refusals.map(({ ts }) => ts),
+    [since],
+  )
 })
 
 test('a turn that waits for more fails when its budget no longer lets it wait', async (t) => {

@@ -15,7 +15,7 @@ import { dollarsOf, nanosOf } from '../../store/usage.ts'
 import { type CountedCall, lastOf, type Turn } from '../journal/attempt.ts'
 import { contextOf } from '../journal/contexts.ts'
 import { FencedError } from '../journal/errors.ts'
-import { commit, draft, nowOf, parkBy } from '../journal/journal.ts'
+import { askedAt, commit, draft, parkBy } from '../journal/journal.ts'
 import { tokensOf, tokensOfText } from './compaction-plan.ts'
 import type { ModelReply } from './reply.ts'
 
@@ -205,13 +205,16 @@ export const isFinal = ({ reason, contended, on_exhausted }: BudgetRefusal) =>
 export const failureKindOf = ({ reason }: BudgetRefusal): FailureKind =>
   reason === 'unpriced' ? 'budget_unpriced' : 'budget_exhausted'
 
-/** Drafts the event about a refusal, unless it is the latest one about the turn's budgets. */
+/**
+ * Drafts the event about a refusal, unless it waits for the same as the latest one about the turn's
+ * budgets.
+ */
 export function draftRefusal(turn: Turn, refusal: BudgetRefusal): void {
   const { budget, reason } = refusal
   const { blockedBy } = turn.state
   const type = reason === 'paused' ? 'budget.paused' : 'budget.exhausted'
-  if (blockedBy?.type === type && blockedBy.budgetId === budget.budget_id) return
   const final = isFinal(refusal) && { is_final: true }
+  if (!final && blockedBy?.type === type && blockedBy.budgetId === budget.budget_id) return
   draft(turn, type, contextOf(turn), { ...budget, ...final, message: refusalSentence(refusal) })
 }
 
@@ -235,7 +238,7 @@ export async function waitForBudget(turn: Turn, refusal: BudgetRefusal): Promise
   const waitingFor: WaitingFor = {
     type: 'budget',
     tool_call_ids: [],
-    since: new Date(nowOf(turn)).toISOString(),
+    since: askedAt(turn, [turn.state.blockedBy!.since]),
     calls: [],
     budget_id: budget.budget_id,
     needed,

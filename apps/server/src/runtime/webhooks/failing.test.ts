@@ -56,6 +56,21 @@ test('a new address enables a webhook that the server disabled, and no other', a
   assert.deepEqual(await change({ url: receiver.url }), [false, null])
 })
 
+test('a webhook that a person disabled stays disabled at a new address', async (t) => {
+  const { server, receiver, webhook } = await startDelivering(t, { events: ['session.created'] })
+  const path = `/v1/webhooks/${webhook.id}`
+  const change = async (body: object) => {
+    const { enabled, disabled_reason } = expectStatus(await server.call('PATCH', path, body), 200)
+    return [enabled, disabled_reason]
+  }
+  receiver.answer(() => 410)
+  await createSession(server)
+  await eventually(async () => !(await server.call('GET', path)).body.enabled)
+  assert.deepEqual(await change({ enabled: false }), [false, null])
+  assert.deepEqual(await change({ url: `${receiver.url}next` }), [false, null])
+  assert.deepEqual(await change({ enabled: true }), [true, null])
+})
+
 test('a late answer of the previous address does not disable or pause a webhook', async (t) => {
   const next = await startReceiver(t)
   const { server, receiver, webhook } = await startDelivering(t, { events: ['session.created'] })

@@ -22,6 +22,13 @@ export const budgetColumns = `
   case when ${isOver} and b.status = 'exhausted' then 'active' else b.status end as status,
   b.on_exhausted, b.metadata, b.created_at, b.updated_at`
 
+/** `total`: the limit with the credits of the period. */
+export type CheckedBudget = Budget & { total: number }
+
+/** SQL: the columns of a checked budget `b`. */
+export const checkedColumns = `${budgetColumns},
+  (case when ${isOver} then b.limit_amount else b.limit_amount + b.credits end)::float8 as total`
+
 /** A new budget, whose subject is found. */
 export type CreatedBudget = Omit<NewBudget, 'on_exhausted'> &
   Required<Pick<NewBudget, 'on_exhausted'>>
@@ -66,17 +73,26 @@ export async function countBudgets(db: Db, orgId: string): Promise<number> {
   return row!.count
 }
 
-const byId: Statement = {
-  name: 'budget',
-  text: `select ${budgetColumns} from budgets b where org_id = $1 and id = $2`,
-}
+const byId = (name: string, columns: string): Statement => ({
+  name,
+  text: `select ${columns} from budgets b where org_id = $1 and id = $2`,
+})
+const plain = byId('budget', budgetColumns)
+const checked = byId('checked-budget', checkedColumns)
 
-/** Returns a budget, also a deleted one. Contract: throws 404. */
-export async function getBudget(db: Db, orgId: string, id: string): Promise<Budget> {
-  const [found] = await db.run<Budget>(byId, [orgId, id])
+async function one<Row>(db: Db, statement: Statement, values: [orgId: string, id: string]) {
+  const [found] = await db.run<Row>(statement, values)
   if (!found) throw new ApiError('not_found', 'Budget')
   return found
 }
+
+/** Returns a budget, also a deleted one. Contract: throws 404. */
+export const getBudget = (db: Db, orgId: string, id: string): Promise<Budget> =>
+  one<Budget>(db, plain, [orgId, id])
+
+/** As `getBudget`, with its total. */
+export const getCheckedBudget = (db: Db, orgId: string, id: string): Promise<CheckedBudget> =>
+  one<CheckedBudget>(db, checked, [orgId, id])
 
 type BudgetFilter = 'subject_type' | 'subject_id'
 

@@ -1,18 +1,23 @@
 import type { Budget } from '@outlast/contract'
 import type { Db, Statement } from '../database.ts'
-import { budgetColumns } from './budgets.ts'
+import { budgetColumns, type CheckedBudget, checkedColumns } from './budgets.ts'
 import type { ToolBudget } from './tool-budget.ts'
 
-const list: Statement = {
-  name: 'budgets-of-session',
-  text: `
-select ${budgetColumns} from session_budgets($1, $2) b order by b.created_at desc, b.id desc`,
-}
+const listing = (name: string, columns: string): Statement => ({
+  name,
+  text: `select ${columns} from session_budgets($1, $2) b order by b.created_at desc, b.id desc`,
+})
+const plain = listing('budgets-of-session', budgetColumns)
+const checked = listing('checked-budgets-of-session', checkedColumns)
 
 /** Lists the budgets that apply to a session, newest first. */
 export function budgetsOfSession(db: Db, orgId: string, sessionId: string): Promise<Budget[]> {
-  return db.run<Budget>(list, [orgId, sessionId])
+  return db.run<Budget>(plain, [orgId, sessionId])
 }
+
+/** As `budgetsOfSession`, with their totals. */
+export const checkedBudgetsOfSession = (db: Db, orgId: string, sessionId: string) =>
+  db.run<CheckedBudget>(checked, [orgId, sessionId])
 
 /** Reads the balance of the budgets that apply to a session, for its tools. */
 export async function toolBudgets(db: Db, orgId: string, sessionId: string): Promise<ToolBudget[]> {

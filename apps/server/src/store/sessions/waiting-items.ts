@@ -50,7 +50,7 @@ const parts = sql`(
   from json_array_elements(s.waiting_for->'calls') with ordinality as one(c, place)
   where c->>'type' <> 'tool_results'
   union all
-  select 'budget', null, null, (s.waiting_for->>'expires_at')::timestamptz(3), null,
+  select 'budget', null, null, (s.waiting_for->>'resets_at')::timestamptz(3), null,
     s.waiting_for->>'budget_id', 0
   where s.waiting_for->>'type' = 'budget'
 ) w`

@@ -122,9 +122,11 @@ export async function updateWebhook(
 ): Promise<void> {
   const { url, enabled } = change
   const start = enabled ? forgiven : url !== undefined && startAt(url)
+  // A person's decision, which a new address does not change.
+  const kept = enabled === false && { disabled_reason: null }
   const row = await kysely
     .updateTable('webhooks')
-    .set({ ...start, ...change, updated_at: sql`clock_timestamp()` })
+    .set({ ...start, ...kept, ...change, updated_at: sql`clock_timestamp()` })
     .where('org_id', '=', orgId)
     .where('id', '=', id)
     .where('for_tasks', '=', kind === 'task_webhook')

@@ -24,8 +24,6 @@ export const agUiDocs = {
       'session_not_idle',
       'session_superseded',
     ],
-    response:
-      'id: start:0\ndata: {"type":"RUN_STARTED","threadId":"chat-4711","runId":"run-1","protocolVersion":"1.0"}\n\n',
     sample,
   },
   read_ag_ui_thread: {

@@ -62,6 +62,7 @@ function readRoute(api: Api, streams: Streams): void {
     schema: {
       operationId: 'read_ag_ui_thread',
       querystring: AgUiQuery,
+      produces: ['text/event-stream'],
       response: { 200: AgUiThread, '4xx': ErrorResponse },
     },
     async handler(request, reply) {

@@ -8,17 +8,6 @@ const transport = `import { DefaultChatTransport } from 'ai'\n\nconst transport 
 const versions =
   '\n\nThe path is for version 7 of the AI SDK. Version 6 uses `/v1/ai-sdk/v6/…`, because it refuses chunk types of version 7.'
 
-/** The beginning and the end of an answer. */
-const stream = [
-  '{"type":"start","messageId":"turn_01933b5a00007000800000000000c001"}',
-  '{"type":"start-step"}',
-  '{"type":"text-start","id":"message_01933b5a00007000800000000000b002"}',
-  '{"type":"text-delta","id":"message_01933b5a00007000800000000000b002","delta":"Sales rose"}',
-  '[DONE]',
-]
-  .map((chunk) => `data: ${chunk}\n\n`)
-  .join('')
-
 export const aiSdkDocs = {
   send_ai_sdk_chat: {
     tag: 'Front ends',
@@ -36,14 +25,12 @@ export const aiSdkDocs = {
       'session_superseded',
     ],
     sample: transport,
-    response: stream,
   },
   resume_ai_sdk_chat: {
     tag: 'Front ends',
     summary: 'Resume the stream of a chat',
     description: `Streams the message of the running turn from its beginning and continues live, or of the turn that waits to begin. A turn that ended in the last 30 seconds is streamed once more, so that none is missed between reading the messages and resuming. Otherwise, and while the session waits for a person, the response is 204.\n\nWith \`message_id\` the stream is that of one turn, however long ago it ended, so that a client continues a broken answer. It is 404 if the chat has no such message, for example since an earlier one was edited.${versions}`,
     sample: transport,
-    response: stream,
   },
   list_ai_sdk_messages: {
     tag: 'Front ends',

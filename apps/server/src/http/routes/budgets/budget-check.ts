@@ -1,10 +1,11 @@
-import type { Budget, BudgetCheckResult } from '@outlast/contract'
+import type { BudgetCheckResult } from '@outlast/contract'
+import type { CheckedBudget } from '../../../store/budgets/budgets.ts'
 
 type BudgetAction = BudgetCheckResult['action']
 
 /** Actions with the least restrictive one first. */
 const actions: readonly BudgetAction[] = ['continue', 'warn', 'pause', 'stop']
-/** The part of the limit from which on a budget warns. */
+/** The part of its total that a budget has left when it begins to warn. */
 const warnShare = 0.2
 
 const nothing = {
@@ -22,14 +23,17 @@ export const unlimited: BudgetCheckResult = { action: 'continue', ...nothing }
  * Whether all these budgets would let a model call begin, by the most restrictive of them.
  * `awaitedId`: the budget that a turn waits for, because its next call does not fit.
  */
-export function checkBudgets(budgets: readonly Budget[], awaitedId?: string): BudgetCheckResult {
-  const actionOf = (budget: Budget) => actionFor(budget, budget.id === awaitedId)
+export function checkBudgets(
+  budgets: readonly CheckedBudget[],
+  awaitedId?: string,
+): BudgetCheckResult {
+  const actionOf = (budget: CheckedBudget) => actionFor(budget, budget.id === awaitedId)
   const [first] = [...budgets]
     .filter(binds)
     .sort(
       (a, b) =>
         actions.indexOf(actionOf(b)) - actions.indexOf(actionOf(a)) ||
-        left(a) / a.limit - left(b) / b.limit,
+        left(a) / a.total - left(b) / b.total,
     )
   if (!first) return unlimited
   const { id, balance, currency, limit } = first
@@ -44,16 +48,16 @@ export function checkBudgets(budgets: readonly Budget[], awaitedId?: string): Bu
   }
 }
 
-const binds = ({ status }: Budget) => status !== 'disabled'
+const binds = ({ status }: CheckedBudget) => status !== 'disabled'
 
 /** The amount for a new call: open reservations may be used up. */
-const left = ({ balance, reserved }: Budget) => balance - reserved
+const left = ({ balance, reserved }: CheckedBudget) => balance - reserved
 
-function actionFor(budget: Budget, isAwaited: boolean): BudgetAction {
-  const { status, limit, balance } = budget
+function actionFor(budget: CheckedBudget, isAwaited: boolean): BudgetAction {
+  const { status, total, balance } = budget
   if (status === 'paused') return 'pause'
   if (status === 'exhausted' || isAwaited || left(budget) <= 0) return 'stop'
-  return balance <= limit * warnShare ? 'warn' : 'continue'
+  return balance <= total * warnShare ? 'warn' : 'continue'
 }
 
 const codes: Partial<Record<BudgetAction, 'budget_paused' | 'budget_exhausted'>> = {
@@ -62,8 +66,9 @@ const codes: Partial<Record<BudgetAction, 'budget_paused' | 'budget_exhausted'>>
 }
 
 const messages = {
-  warn: ({ balance, limit, currency }: Budget) => `${balance} of ${limit} ${currency} are left.`,
+  warn: ({ balance, total, currency }: CheckedBudget) =>
+    `${balance} of ${total} ${currency} are left.`,
   pause: () => 'The budget is paused. An administrator can resume it.',
-  stop: ({ balance, limit, currency }: Budget) =>
-    `${balance} of ${limit} ${currency} are left, too little for a call. An administrator can add to it.`,
-} satisfies Partial<Record<BudgetAction, (budget: Budget) => string>>
+  stop: ({ balance, total, currency }: CheckedBudget) =>
+    `${balance} of ${total} ${currency} are left, too little for a call. An administrator can add to it.`,
+} satisfies Partial<Record<BudgetAction, (budget: CheckedBudget) => string>>

@@ -211,6 +211,18 @@ test('a check returns the outcome of a call at this moment', async (t) => {
   assert.equal((await check()).action, 'continue')
 })
 
+test('a check after a top-up warns when 20 % of limit and credits is left', async (t) => {
+  const { server, create } = await start(t)
+  const { id } = await create()
+  expectStatus(await server.call('POST', `/v1/budgets/${id}/top-up`, { amount: 90 }), 200)
+  const check = async () => expectStatus(await server.call('GET', `/v1/budgets/${id}/check`), 200)
+  await use(server, id, 79)
+  assert.equal((await check()).action, 'continue')
+  await use(server, id, 1)
+  const { action, message } = await check()
+  assert.deepEqual([action, message], ['warn', '20 of 100 usd are left.'])
+})
+
 const refused: [name: string, fields: object][] = [
   ['a limit of 0', { limit: 0 }],
   ['a negative limit', { limit: -1 }],

@@ -22,6 +22,7 @@ import {
   countBudgets,
   createBudget,
   getBudget,
+  getCheckedBudget,
   holdBudget,
   listBudgets,
   topUpBudget,
@@ -125,7 +126,7 @@ function itemRoutes({ app }: Api): void {
       response: { 200: BudgetCheckResult, '4xx': ErrorResponse },
     },
     async handler({ params, principal, db }) {
-      return checkBudgets([await getBudget(db, principal.orgId, idIn(params))])
+      return checkBudgets([await getCheckedBudget(db, principal.orgId, idIn(params))])
     },
   })
 }

@@ -8,7 +8,11 @@ import {
 import type { Principal } from '../../../access/principal.ts'
 import { ApiError } from '../../../errors.ts'
 import { parseId } from '../../../ids.ts'
-import { budgetsOfSession, resumeBudgets } from '../../../store/budgets/session-budgets.ts'
+import {
+  budgetsOfSession,
+  checkedBudgetsOfSession,
+  resumeBudgets,
+} from '../../../store/budgets/session-budgets.ts'
 import type { Db } from '../../../store/database.ts'
 import { findSequence } from '../../../store/sessions/messages.ts'
 import { getSession } from '../../../store/sessions/sessions.ts'
@@ -49,7 +53,7 @@ export function sessionBudgetRoutes({ app }: Api): void {
     async handler({ params, principal, db }) {
       const { orgId } = principal
       const session = await getSession(db, orgId, parseId('session', params.session_id))
-      const budgets = await budgetsOfSession(db, orgId, session.id)
+      const budgets = await checkedBudgetsOfSession(db, orgId, session.id)
       const result = checkBudgets(budgets, session.waiting_for?.budget_id)
       const named = budgets.find(({ id }) => id === result.budget_id)
       return !named || isVisible(principal, named) ? result : withoutBudget(result)

@@ -213,10 +213,30 @@ test('does not list a turn that a message or an answer has resumed', async () =>
   assert.equal((await listOf(client)).total, 0)
 })
 
+test('a call that stays open keeps the time at which its wait began', async () => {
+  const { client, agent } = await createWorld()
+  const session = await waitWith(client, { agent_id: agent.id }, [write('a'), write('b')])
+  const { data } = await listOf(client)
+  const approve = client.call('POST', `/v1/sessions/${session.id}/approvals/a`, {
+    decision: 'approve',
+  })
+  expectStatus(await approve, 200)
+  // The call that was approved runs, then the turn waits for the other one.
+  const { data: left } = await eventually(async () => {
+    const page = await listOf(client)
+    return page.total === 1 ? page : undefined
+  })
+  assert.deepEqual(
+    left.map(({ tool_call_id, since }) => [tool_call_id, since]),
+    [['b', data[1]!.since]],
+  )
+})
+
 test('lists turns that wait for a budget, until it has more', async () => {
   const { owner, client, agent } = await createWorld()
   const subject: [string, string] = ['agent', agent.id]
-  const budget = await addBudget(server, { orgId: owner.orgId, limit: 1, subject })
+  const period = { type: 'rolling', window: '7d' }
+  const budget = await addBudget(server, { orgId: owner.orgId, limit: 1, subject, period })
   const session = await createSession(client, { agent_id: agent.id })
   expectStatus(await post(client, session.id, 'Hello'), 201)
   const waiting = await whenParked(client, session.id)
@@ -228,7 +248,10 @@ test('lists turns that wait for a budget, until it has more', async () => {
     [type, session_id, budget_id, since],
     ['budget', session.id, budget, waiting.since],
   )
-  assert.deepEqual([expires_at, tool_call_id, others.length], [null, null, 0])
+  assert.deepEqual([tool_call_id, others.length], [null, 0])
+  // The period is new then.
+  assert.ok(expires_at)
+  assert.equal(expires_at, waiting.resets_at)
   assert.equal(counts.budget, 1)
   expectStatus(await client.call('POST', `/v1/budgets/${budget}/top-up`, { amount: 1e6 }), 200)
   await eventually(async () => (await listOf(client)).total === 0)
