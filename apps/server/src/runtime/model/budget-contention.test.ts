@@ -177,14 +177,13 @@ test('a turn that is refused again keeps the time at which its wait began', asyn
   const { id } = await createSession(server)
   await post(server, id, scripted({ text: 'Done.', usage } as never))
   const waits = async () => {
-    const { waiting_for } = (await server.call('GET', `/v1/sessions/${id}`)).body
-    const [turn] = await queryRows<{ attempt: number }>(
+    const [turn] = await queryRows<{ since: string; attempt: number }>(
       databaseUrl,
-      `select turn_attempt as attempt from sessions s
+      `select waiting_for->>'since' as since, turn_attempt as attempt from sessions s
       where id = $1 and waiting_for is not null and not exists (select from turns where id = s.turn_id)`,
       [id],
     )
-    return turn && { since: waiting_for.since, attempt: turn.attempt }
+    return turn
   }
   const { since, attempt } = await eventually(waits)
   for (const again of [1, 2]) {

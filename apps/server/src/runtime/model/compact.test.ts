@@ -192,6 +192,29 @@ test('a message that is too long for the model fails the turn with a reason', as
   assert.equal(replyOf(events), error)
 })
 
+test('a session with a message that was too long continues with a summary of its ends', async (t) => {
+  const { server, vendor, session } = await start(t, {
+    tokens: 2_000,
+    answer(request) {
+      if (words(request.body.messages).length > 12_000) {
+        return { status: 413, body: '{"error":{"message":"Request too large"}}' }
+      }
+      return { text: isSummaryAsked(request) ? 'Notes.' : 'Well.', usage }
+    },
+  })
+  assert.equal(replyOf(await converse(t, server, session.id, 'Hello')), 'Well.')
+  const book = `It begins. ${'word '.repeat(10_000)} It ends.`
+  const failed = await converse(t, server, session.id, book)
+  assert.equal(dataOf(failed, 'turn.failed').error_code, 'llm_too_long')
+  for (const text of ['Are you there?', 'And now?']) {
+    assert.equal(replyOf(await converse(t, server, session.id, text)), 'Well.')
+  }
+  const asked = vendor.requests.filter(isSummaryAsked).map(({ body }) => words(body.messages))
+  assert.equal(asked.length, 1)
+  assert.match(asked[0]!, /It begins\..*characters are left out here.*It ends\./)
+  assert.equal(compacted(await eventsOf(server, session.id)).length, 1)
+})
+
 test('a failed summary fails the turn, and the next turn summarizes again', async (t) => {
   let isOut = true
   const { server, session } = await start(t, {

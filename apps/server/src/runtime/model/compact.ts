@@ -9,7 +9,13 @@ import type { Turn } from '../journal/attempt.ts'
 import { callTimeMs, commit, draft, mayBegin, nowOf } from '../journal/journal.ts'
 import { commitReserving, estimateCall } from './budget.ts'
 import { callModel, ModelCallError } from './call.ts'
-import { type CompactionPlan, planFor, tokensOf, tokensOfText } from './compaction-plan.ts'
+import {
+  type CompactionPlan,
+  planFor,
+  type Summarizing,
+  tokensOf,
+  tokensOfText,
+} from './compaction-plan.ts'
 import { promptTools } from './prompt.ts'
 import { emptyReply, type ModelReply } from './reply.ts'
 import { sendInForm } from './request-forms.ts'
@@ -121,7 +127,7 @@ function summarize(turn: Turn, fitting: Fitting, plan: Summarizing) {
   const { config } = turn.node
   const about = { turn_id: turn.run.turnId, summarized_to: plan.to, input_tokens: tokensIn(turn) }
   const outputTokens = outputTokensOf(plan, profile)
-  const prompt = summaryPrompt(plan.entries, plan.tokensMax)
+  const prompt = summaryPrompt(plan)
   const begin = async () => {
     const size = { route, profile, execId: context.exec_id!, outputTokens }
     const call = estimateCall(turn, { ...size, inputTokens: tokensOfText(JSON.stringify(prompt)) })
@@ -150,8 +156,6 @@ function summarize(turn: Turn, fitting: Fitting, plan: Summarizing) {
   }
   return callWithRetry(turn, route, { begin, request })
 }
-
-type Summarizing = Extract<CompactionPlan, { kind: 'summarize' }>
 
 /** Room for thinking, which models count as output. */
 const thinkingTokens = 8_192

@@ -102,6 +102,19 @@ test('planning ends: the conversation fits, or cannot be shortened further', () 
   )
 })
 
+test('without tools, only a newest message that is too long leaves a conversation too long', () => {
+  const texts = sizes.map((list) => list.filter(({ kind }) => kind !== 'tool'))
+  fc.assert(
+    fc.property(texts, fc.integer({ min: 200, max: 6_000 }), (list, tokensMax) => {
+      const conversation = conversationOf(list)
+      const newest = tokensOf(conversation.entries.at(-1)!.message)
+      const end = carryOut(conversation, { tokensMax, tokensFixed: 0 })
+      if (newest <= tokensMax / 2) assert.equal(end, 'fits')
+    }),
+    { numRuns: 500 },
+  )
+})
+
 test('does not change a conversation that fits', () => {
   fc.assert(
     fc.property(sizes, (list) => {

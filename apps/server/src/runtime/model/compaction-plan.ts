@@ -10,9 +10,18 @@ import {
 export type CompactionPlan =
   | { kind: 'fits' }
   | { kind: 'shorten'; to: number }
-  | { kind: 'summarize'; to: number; entries: ConversationEntry[]; tokensMax: number }
+  | Summarizing
   /** No further reduction is possible. */
   | { kind: 'stuck' }
+
+/** `lengthMax`: limit of each message in the transcript, in UTF-16 units, if one is too long. */
+export type Summarizing = {
+  kind: 'summarize'
+  to: number
+  entries: ConversationEntry[]
+  tokensMax: number
+  lengthMax?: number
+}
 
 export type Room = {
   /** Limit of prompt tokens. */
@@ -27,10 +36,13 @@ const gainShare = 0.1
 /** Limits of a summary: share of the room, and tokens. */
 const summaryShare = 0.2
 const summaryTokensMax = 2_000
+/** Share of the room for one message of a transcript, if not all of it fits. */
+const messageShare = 0.5
 
 /**
  * Plans how to fit a conversation: first shortens old tool results, then replaces its start with a
- * summary.
+ * summary. Of an older message that is too long by itself, the summary is of its beginning and end:
+ * else no later call would fit.
  * Contract: pure; the newest message stays, and calls stay with their results.
  */
 export function planFor(entries: readonly ConversationEntry[], room: Room): CompactionPlan {
@@ -44,11 +56,20 @@ export function planFor(entries: readonly ConversationEntry[], room: Room): Comp
     return { kind: 'shorten', to: entries[kept - 1]!.sequence }
   }
   const tokensMax = Math.min(summaryTokensMax, Math.floor(free * summaryShare))
-  const cut = cutBefore(entries, sizes, { at: kept, tokensMax: free })
-  const first = entries.slice(0, cut)
-  const worth = sum(sizes.slice(0, cut)) > tokensMax && first.some(({ isSummary }) => !isSummary)
-  if (!worth) return { kind: 'stuck' }
-  return { kind: 'summarize', to: first.at(-1)!.sequence, entries: first, tokensMax }
+  const planUpTo = (cut: number): Summarizing | undefined => {
+    const first = entries.slice(0, cut)
+    const worth = sum(sizes.slice(0, cut)) > tokensMax && first.some(({ isSummary }) => !isSummary)
+    if (!worth) return undefined
+    return { kind: 'summarize', to: first.at(-1)!.sequence, entries: first, tokensMax }
+  }
+  const limits = { at: kept, tokensMax: free }
+  const whole = planUpTo(cutBefore(entries, sizes, limits))
+  if (whole) return whole
+  // A unit is at most one token.
+  const lengthMax = Math.floor(Math.max(0, free) * messageShare)
+  const cutSizes = sizes.map((size) => Math.min(size, lengthMax))
+  const part = planUpTo(cutBefore(entries, cutSizes, limits))
+  return part ? { ...part, lengthMax } : { kind: 'stuck' }
 }
 
 /** Index of the first of the newest messages that fit together; includes at least the last one. */

@@ -181,8 +181,7 @@ export function viewOf(
 }
 
 const shortLengthMax = 600
-const headLength = 300
-const tailLength = 150
+const shortenedLength = 450
 const shortened = new WeakMap<EventMessage, EventMessage>()
 
 function shortenedEntry({ sequence, message }: ConversationEntry): ConversationEntry {
@@ -201,7 +200,9 @@ export function shortenedMessage(message: EventMessage): EventMessage {
     if (part.type !== 'tool_result' || part.result === undefined) return part
     const text = textOfResult(part.result)
     const isShort = text.length <= shortLengthMax && imagesIn(part.result).length === 0
-    return isShort ? part : { ...part, result: shortenedText(text) }
+    if (isShort) return part
+    const result = text.length <= shortLengthMax ? text : withoutMiddle(text, shortenedLength)
+    return { ...part, result }
   })
   return content.every((part, index) => part === message.content[index])
     ? message
@@ -232,10 +233,13 @@ function wordsOfPart(part: Part): string {
   return part.type === 'image' ? `[image ${part.media_type ?? ''}]` : JSON.stringify(part)
 }
 
-function shortenedText(text: string): string {
-  if (text.length <= shortLengthMax) return text
-  const left = text.length - headLength - tailLength
-  const [head, tail] = [text.slice(0, headLength), text.slice(-tailLength)]
+/** Cuts a text to its beginning and, for a third of `kept` UTF-16 units, its end. */
+export function withoutMiddle(text: string, kept: number): string {
+  const left = text.length - kept
+  if (left <= 0) return text
+  const tailLength = Math.floor(kept / 3)
+  const head = text.slice(0, kept - tailLength)
+  const tail = text.slice(text.length - tailLength)
   return `${head}\n[${left} of ${text.length} characters are left out here]\n${tail}`.toWellFormed()
 }
 
