@@ -290,12 +290,29 @@ type Noted = { providerMetadata?: SharedV4ProviderMetadata }
 /** Key for arguments that are not a JSON object, with the text of the model. */
 export const unreadableArguments = '_unreadable'
 
+/** Functions that walk a value, such as `JSON.stringify`, overflow the stack far beyond. */
+const argumentsDepthMax = 500
+
 function argumentsOf(text: string): ToolCall['arguments'] {
   try {
     const value: unknown = JSON.parse(text === '' ? '{}' : text)
-    if (isJsonObject(value)) return value as ToolCall['arguments']
+    if (isJsonObject(value) && !isDeeper(value, argumentsDepthMax)) {
+      return value as ToolCall['arguments']
+    }
   } catch {}
   return { [unreadableArguments]: text }
+}
+
+/** Without recursion. */
+function isDeeper(value: object, levelsMax: number): boolean {
+  let level: object[] = [value]
+  for (let depth = 0; level.length > 0; depth += 1) {
+    if (depth === levelsMax) return true
+    level = level.flatMap((holder) =>
+      Object.values(holder).filter((one) => typeof one === 'object' && one !== null),
+    )
+  }
+  return false
 }
 
 function callUsage({ inputTokens, outputTokens }: LanguageModelV4Usage): TokenUsage {

@@ -4,8 +4,16 @@ import { Readable } from 'node:stream'
 import { type TestContext, test } from 'node:test'
 import { setImmediate } from 'node:timers/promises'
 import { addProvider, startAnyVendor } from '../../../test/remotes/any-vendor.ts'
+import { addVendorModel, startVendor } from '../../../test/remotes/vendor.ts'
 import { startServer } from '../../../test/server.ts'
-import { converse, createSession, dataOf, replyOf, scripted } from '../../../test/session.ts'
+import {
+  converse,
+  createAgent,
+  createSession,
+  dataOf,
+  replyOf,
+  scripted,
+} from '../../../test/session.ts'
 
 const long = 'A'.repeat(1_500_000)
 
@@ -39,6 +47,7 @@ async function endOf(
 }
 
 const usage = { input_tokens: 1, output_tokens: 1 }
+const counted = { prompt_tokens: 1, completion_tokens: 1 }
 const blocksOf = (blocks: object[]) => [
   {
     type: 'message_start',
@@ -138,4 +147,21 @@ test('lines of a stream end with CR, LF or both, also in two pieces', async (t) 
     response.end()
   })
   assert.equal(replyOf(events), 'One, two, three.')
+})
+
+test('arguments that are nested too deeply are an error of the call, and the turn continues', async (t) => {
+  const nested = `{"a":${'['.repeat(6_000)}${']'.repeat(6_000)}}`
+  const vendor = await startVendor(t, ({ number }) =>
+    number === 1
+      ? { calls: [{ name: 'add', arguments: nested }], usage: counted }
+      : { text: 'Done.', usage: counted },
+  )
+  const server = await startServer(t)
+  await addVendorModel(server, vendor)
+  const agent = await createAgent(server, { capabilities: [{ ref: 'test_math' }] })
+  const session = await createSession(server, { agent_id: agent.id })
+  const events = await converse(t, server, session.id, 'Hi')
+  assert.equal(replyOf(events), 'Done.')
+  assert.match(dataOf(events, 'tool.completed').error ?? '', /nested too deeply/)
+  assert.equal(vendor.requests.length, 2)
 })

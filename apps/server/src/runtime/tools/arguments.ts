@@ -23,7 +23,8 @@ export function checkArguments(
   { arguments: given }: ToolCall,
   { signal, slow }: Checking,
 ): CheckedArguments | Promise<CheckedArguments> {
-  if (unreadableArguments in given) return { error: 'The arguments are not a JSON object.' }
+  if (unreadableArguments in given)
+    return { error: 'The arguments are not a JSON object, or nested too deeply.' }
   if (tool.client || tool.unchecked) return { input: given }
   if (tool.parse) return parseArguments(tool, given, signal)
   if (slow?.has(tool)) return { error: tooSlow(tool) }

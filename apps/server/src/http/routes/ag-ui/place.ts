@@ -14,7 +14,7 @@ export type AgUiPlace = {
 
 const start = 'start'
 const form =
-  /^(start|event_[0-9a-f]{32}):(\d{1,6})(?:\.([bmRer]?)([sTt]?)((?:,[^,]{1,3000}){0,512}))?$/
+  /^(start|event_[0-9a-f]{32}):(\d{1,6})(?:\.([bmRer]?)([sTt]?)((?:,[^,]{1,3000}){0,256}))?$/
 const reasoningLetters = {
   none: '',
   begun: 'b',

@@ -54,19 +54,23 @@ export async function readThread(
   }
 }
 
+/** Messages that are read in addition if a page has nothing but the results of one reply. */
+const resultsMax = 256
+
 /**
  * The messages before a cursor: fewer, if they are long. A page begins with no results: their calls
- * are before it.
+ * are before it. It has more if all are results, so that each page leads to the one before it.
  */
 async function readPageOf(
-  { db, principal }: Request,
-  { run }: InnerCalls,
+  request: Request,
+  calls: InnerCalls,
   sessionId: string,
   { limit = pageMax, before }: Pick<AgUiQuery, 'limit' | 'before'>,
-) {
+): Promise<{ messages: Message[]; first: number }> {
+  const { db, principal } = request
   // The operation decides whether the caller may read them.
   const path = `/v1/sessions/${sessionId}/messages?limit=1`
-  const { total } = await run<{ total: number }>('GET', path)
+  const { total } = await calls.run<{ total: number }>('GET', path)
   const end = before === undefined ? total : Math.min(total, Number(before))
   const from = Math.max(0, end - limit)
   const upTo = (await findSequence(db, principal.orgId, sessionId)) ?? 0
@@ -87,7 +91,11 @@ async function readPageOf(
   const messages = kept.map((json) => JSON.parse(json) as Message)
   const first = from + dropped
   const results = first === 0 ? 0 : messages.findIndex(({ role }) => role !== 'tool_result')
-  const cut = results === -1 ? messages.length : results
+  if (results === -1 && dropped === 0 && end > from) {
+    return readPageOf(request, calls, sessionId, { limit: limit + resultsMax, before })
+  }
+  // Results that are too long for one page stay, without their calls.
+  const cut = Math.max(0, results)
   return { messages: messages.slice(cut), first: first + cut }
 }
 
