@@ -153,10 +153,12 @@ function createSchemaWriter({ components }: Document, pages: Map<string, string>
 type SchemaWriter = ReturnType<typeof createSchemaWriter>
 
 function bodyParts({ typeOf }: SchemaWriter, head: string, content: Record<string, Media> = {}) {
-  const [first] = Object.values(content)
-  if (!first) return [head]
-  const types = Object.keys(content).map(code).join(', ')
-  return [`${head} ${types}: ${typeOf(first.schema)}`, ...exampleBlock(first)]
+  const bySchema = Map.groupBy(Object.entries(content), ([, { schema }]) => typeOf(schema))
+  if (bySchema.size === 0) return [head]
+  return [...bySchema].flatMap(([schema, [first, ...others]]) => {
+    const types = [first!, ...others].map(([type]) => code(type)).join(', ')
+    return [`${head} ${types}: ${schema}`, ...exampleBlock(first![1])]
+  })
 }
 
 function errorRows({ components }: Document, { responses }: Placed): string[][] {

@@ -7,7 +7,6 @@ import { type Draft, lastOf, type Turn } from './journal/attempt.ts'
 import { contextOf } from './journal/contexts.ts'
 import { FencedError } from './journal/errors.ts'
 import {
-  askedAt,
   commit,
   draft,
   makeDraft,
@@ -15,6 +14,7 @@ import {
   nowOf,
   parkBy,
   timeLeft,
+  waitBegan,
 } from './journal/journal.ts'
 import { logOf } from './journal/metrics.ts'
 import type { OpenCall } from './log/open-calls.ts'
@@ -75,7 +75,7 @@ async function park(turn: Turn, calls: readonly OpenCall[]): Promise<boolean> {
     return false
   }
   const { node, run } = turn
-  const since = askedAt(
+  const since = waitBegan(
     turn,
     calls.map(({ sequence }) => sequence),
   )

@@ -258,8 +258,8 @@ async function lookAgain(turn: Turn): Promise<void> {
   turn.state = fold(turnId, taken.turn_input, turn.events)
 }
 
-/** The time of the first of the turn's events with these sequences: its wait began there. */
-export function askedAt({ events }: TurnLog, sequences: readonly number[]): string {
+/** The time of the first of these events of the turn, with which its wait began. */
+export function waitBegan({ events }: TurnLog, sequences: readonly number[]): string {
   const first = events.find(({ sequence }) => sequences.includes(sequence))
   return new Date(first!.ts).toISOString()
 }

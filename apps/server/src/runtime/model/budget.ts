@@ -15,7 +15,7 @@ import { dollarsOf, nanosOf } from '../../store/usage.ts'
 import { type CountedCall, lastOf, type Turn } from '../journal/attempt.ts'
 import { contextOf } from '../journal/contexts.ts'
 import { FencedError } from '../journal/errors.ts'
-import { askedAt, commit, draft, parkBy } from '../journal/journal.ts'
+import { commit, draft, parkBy, waitBegan } from '../journal/journal.ts'
 import { tokensOf, tokensOfText } from './compaction-plan.ts'
 import type { ModelReply } from './reply.ts'
 
@@ -238,7 +238,7 @@ export async function waitForBudget(turn: Turn, refusal: BudgetRefusal): Promise
   const waitingFor: WaitingFor = {
     type: 'budget',
     tool_call_ids: [],
-    since: askedAt(turn, [turn.state.blockedBy!.since]),
+    since: waitBegan(turn, [turn.state.blockedBy!.since]),
     calls: [],
     budget_id: budget.budget_id,
     needed,

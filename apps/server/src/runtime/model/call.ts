@@ -287,7 +287,7 @@ function endOf({ unified, raw }: LanguageModelV4FinishReason): string | undefine
 
 type Noted = { providerMetadata?: SharedV4ProviderMetadata }
 
-/** Key for arguments that are not a JSON object, with the text of the model. */
+/** Key for arguments that are not a JSON object or too deep, with the text of the model. */
 export const unreadableArguments = '_unreadable'
 
 /** Functions that walk a value, such as `JSON.stringify`, overflow the stack far beyond. */
@@ -296,18 +296,17 @@ const argumentsDepthMax = 500
 function argumentsOf(text: string): ToolCall['arguments'] {
   try {
     const value: unknown = JSON.parse(text === '' ? '{}' : text)
-    if (isJsonObject(value) && !isDeeper(value, argumentsDepthMax)) {
-      return value as ToolCall['arguments']
-    }
+    if (isJsonObject(value) && !isTooDeep(value, text)) return value as ToolCall['arguments']
   } catch {}
   return { [unreadableArguments]: text }
 }
 
-/** Without recursion. */
-function isDeeper(value: object, levelsMax: number): boolean {
+/** Goes through the value level by level. A short text cannot have as many. */
+function isTooDeep(value: object, { length }: string): boolean {
+  if (length < argumentsDepthMax) return false
   let level: object[] = [value]
   for (let depth = 0; level.length > 0; depth += 1) {
-    if (depth === levelsMax) return true
+    if (depth === argumentsDepthMax) return true
     level = level.flatMap((holder) =>
       Object.values(holder).filter((one) => typeof one === 'object' && one !== null),
     )

@@ -66,9 +66,9 @@ export function planFor(entries: readonly ConversationEntry[], room: Room): Comp
   const whole = planUpTo(cutBefore(entries, sizes, limits))
   if (whole) return whole
   // A unit is at most one token.
-  const lengthMax = Math.floor(Math.max(0, free) * messageShare)
+  const lengthMax = Math.floor(free * messageShare)
   const cutSizes = sizes.map((size) => Math.min(size, lengthMax))
-  const part = planUpTo(cutBefore(entries, cutSizes, limits))
+  const part = lengthMax > 0 ? planUpTo(cutBefore(entries, cutSizes, limits)) : undefined
   return part ? { ...part, lengthMax } : { kind: 'stuck' }
 }
 

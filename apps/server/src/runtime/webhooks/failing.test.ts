@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import type { ServerResponse } from 'node:http'
-import { test } from 'node:test'
+import { type TestContext, test } from 'node:test'
 import { expectStatus } from '../../../test/access.ts'
 import { queryRows, runSql } from '../../../test/database.ts'
 import {
@@ -36,8 +36,8 @@ test('a receiver that is gone disables its webhook at once, with an audit entry;
   await untilDelivery(server, webhook.id, ({ status }) => status === 'delivered')
 })
 
-test('a new address enables a webhook that the server disabled, and no other', async (t) => {
-  const next = await startReceiver(t)
+/** A webhook that the server has disabled, because its receiver is gone. */
+async function startDisabled(t: TestContext) {
   const { server, receiver, webhook } = await startDelivering(t, { events: ['session.created'] })
   const path = `/v1/webhooks/${webhook.id}`
   const change = async (body: object) => {
@@ -47,6 +47,12 @@ test('a new address enables a webhook that the server disabled, and no other', a
   receiver.answer(() => 410)
   await createSession(server)
   await eventually(async () => !(await server.call('GET', path)).body.enabled)
+  return { server, receiver, change }
+}
+
+test('a new address enables a webhook that the server disabled, and no other', async (t) => {
+  const next = await startReceiver(t)
+  const { server, receiver, change } = await startDisabled(t)
   assert.deepEqual(await change({ url: receiver.url, description: 'Gone' }), [false, 'gone'])
   assert.deepEqual(await change({ url: next.url }), [true, null])
   await passTime(server)
@@ -57,15 +63,7 @@ test('a new address enables a webhook that the server disabled, and no other', a
 })
 
 test('a webhook that a person disabled stays disabled at a new address', async (t) => {
-  const { server, receiver, webhook } = await startDelivering(t, { events: ['session.created'] })
-  const path = `/v1/webhooks/${webhook.id}`
-  const change = async (body: object) => {
-    const { enabled, disabled_reason } = expectStatus(await server.call('PATCH', path, body), 200)
-    return [enabled, disabled_reason]
-  }
-  receiver.answer(() => 410)
-  await createSession(server)
-  await eventually(async () => !(await server.call('GET', path)).body.enabled)
+  const { receiver, change } = await startDisabled(t)
   assert.deepEqual(await change({ enabled: false }), [false, null])
   assert.deepEqual(await change({ url: `${receiver.url}next` }), [false, null])
   assert.deepEqual(await change({ enabled: true }), [true, null])

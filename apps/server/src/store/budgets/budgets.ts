@@ -80,7 +80,7 @@ const byId = (name: string, columns: string): Statement => ({
 const plain = byId('budget', budgetColumns)
 const checked = byId('checked-budget', checkedColumns)
 
-async function one<Row>(db: Db, statement: Statement, values: [orgId: string, id: string]) {
+async function readOne<Row>(db: Db, statement: Statement, values: [orgId: string, id: string]) {
   const [found] = await db.run<Row>(statement, values)
   if (!found) throw new ApiError('not_found', 'Budget')
   return found
@@ -88,11 +88,11 @@ async function one<Row>(db: Db, statement: Statement, values: [orgId: string, id
 
 /** Returns a budget, also a deleted one. Contract: throws 404. */
 export const getBudget = (db: Db, orgId: string, id: string): Promise<Budget> =>
-  one<Budget>(db, plain, [orgId, id])
+  readOne<Budget>(db, plain, [orgId, id])
 
 /** As `getBudget`, with its total. */
 export const getCheckedBudget = (db: Db, orgId: string, id: string): Promise<CheckedBudget> =>
-  one<CheckedBudget>(db, checked, [orgId, id])
+  readOne<CheckedBudget>(db, checked, [orgId, id])
 
 type BudgetFilter = 'subject_type' | 'subject_id'
 

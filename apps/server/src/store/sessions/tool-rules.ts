@@ -124,6 +124,7 @@ export async function removeToolRule(
   { scope, ...of }: Owner,
   name: string,
 ): Promise<boolean> {
+  // No tool has such a name, and PostgreSQL takes no such text.
   if (name.includes('\0')) return false
   const remove = removers[scope]
   return (await db.run(remove, valuesOf(remove, { ...of, name }))).length > 0

@@ -63,17 +63,34 @@ const resultsMax = 256
  */
 async function readPageOf(
   request: Request,
-  calls: InnerCalls,
+  { run }: InnerCalls,
   sessionId: string,
   { limit = pageMax, before }: Pick<AgUiQuery, 'limit' | 'before'>,
-): Promise<{ messages: Message[]; first: number }> {
+) {
   const { db, principal } = request
   // The operation decides whether the caller may read them.
   const path = `/v1/sessions/${sessionId}/messages?limit=1`
-  const { total } = await calls.run<{ total: number }>('GET', path)
+  const { total } = await run<{ total: number }>('GET', path)
   const end = before === undefined ? total : Math.min(total, Number(before))
-  const from = Math.max(0, end - limit)
   const upTo = (await findSequence(db, principal.orgId, sessionId)) ?? 0
+  for (let length = limit; ; length = 2 * length + resultsMax) {
+    const from = Math.max(0, end - length)
+    const { messages, first } = await readRange(request, sessionId, { upTo, from, end })
+    const cut = first === 0 ? 0 : messages.findIndex(({ role }) => role !== 'tool_result')
+    if (cut !== -1) return { messages: messages.slice(cut), first: first + cut }
+    // Results that are too long for one page stay, without their calls.
+    if (first > from) return { messages, first }
+  }
+}
+
+type MessageRange = { upTo: number; from: number; end: number }
+
+/** The last messages of a range that are not too long together, and the place of their first. */
+async function readRange(
+  { db, principal }: Request,
+  sessionId: string,
+  { upTo, from, end }: MessageRange,
+) {
   const read = { upTo, offset: from, limit: end - from, view: messageView(principal) }
   const kept: string[] = []
   let length = 0
@@ -88,15 +105,7 @@ async function readPageOf(
       }
     }
   }
-  const messages = kept.map((json) => JSON.parse(json) as Message)
-  const first = from + dropped
-  const results = first === 0 ? 0 : messages.findIndex(({ role }) => role !== 'tool_result')
-  if (results === -1 && dropped === 0 && end > from) {
-    return readPageOf(request, calls, sessionId, { limit: limit + resultsMax, before })
-  }
-  // Results that are too long for one page stay, without their calls.
-  const cut = Math.max(0, results)
-  return { messages: messages.slice(cut), first: first + cut }
+  return { messages: kept.map((json) => JSON.parse(json) as Message), first: from + dropped }
 }
 
 type ActiveRun = { runId: string; after: number }
