@@ -352,7 +352,7 @@ test('errors of an MCP server, and later results, have no secrets', async (t) =>
 test('a reference at any other place sends nothing', async (t) => {
   const { mcp, id, tool } = await mcpWith(t, ({ answer }) => answer(textResult('x')), all)
   let deep: object = passwordRef
-  for (let depth = 0; depth < 500; depth += 1) deep = depth % 2 ? [deep] : { deep }
+  for (let depth = 0; depth < 490; depth += 1) deep = depth % 2 ? [deep] : { deep }
   const refused: [string, object][] = [
     ['login', { user: passwordRef, password: passwordRef }],
     ['login', { password: { secret_ref: 'session:token' } }],

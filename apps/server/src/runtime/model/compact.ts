@@ -12,6 +12,7 @@ import { callModel, ModelCallError } from './call.ts'
 import {
   type CompactionPlan,
   planFor,
+  type Room,
   type Summarizing,
   tokensOf,
   tokensOfText,
@@ -28,9 +29,7 @@ export type Fitting = {
   secret: string | undefined
   profile: ModelProfile | undefined
   context: EventContext
-  /** Limit of prompt tokens. */
-  tokensMax: number
-}
+} & Pick<Room, 'tokensMax' | 'cutsMessages'>
 
 /** `done`: the compaction, if any. `failed`: the summary's model call, if it failed. */
 export type Fitted = { done: CompactionInfo | undefined; failed: CallResult | undefined }
@@ -50,7 +49,8 @@ export async function fit(turn: Turn, fitting: Fitting): Promise<Fitted> {
   const before = tokensIn(turn)
   let isDone = false
   for (let round = 0; round < roundsMax; round += 1) {
-    const room = { tokensMax: fitting.tokensMax, tokensFixed: tokensFixed(turn) }
+    const { tokensMax, cutsMessages } = fitting
+    const room = { tokensMax, cutsMessages, tokensFixed: tokensFixed(turn) }
     const plan = planFor(viewOf(turn.conversation), room)
     if (plan.kind === 'fits' || plan.kind === 'stuck') break
     const failed = await carryOutPlan(turn, fitting, plan)

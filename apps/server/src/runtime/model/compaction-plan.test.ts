@@ -10,7 +10,7 @@ import {
   shortenedMessage,
   viewOf,
 } from '../../store/sessions/conversation.ts'
-import { planFor, tokensOf, tokensOfText } from './compaction-plan.ts'
+import { planFor, type Room, tokensOf, tokensOfText } from './compaction-plan.ts'
 
 type Kind = 'user' | 'agent' | 'tool'
 type Size = { kind: Kind; length: number }
@@ -25,6 +25,7 @@ const sizes: fc.Arbitrary<Size[]> = fc.array(
 const rooms = fc.record({
   tokensMax: fc.integer({ min: 0, max: 6_000 }),
   tokensFixed: fc.integer({ min: 0, max: 1_500 }),
+  cutsMessages: fc.boolean(),
 })
 
 const ts = '2026-01-01T00:00:00.000Z'
@@ -66,7 +67,7 @@ function conversationOf(list: Size[]): Conversation {
 }
 
 /** Applies plans until none is left, with summaries of at most the given length. */
-function carryOut(conversation: Conversation, room: { tokensMax: number; tokensFixed: number }) {
+function carryOut(conversation: Conversation, room: Room) {
   let said: Compacted = {}
   for (let round = 1; round <= 60; round += 1) {
     const plan = planFor(viewOf(conversation), room)
@@ -108,7 +109,7 @@ test('without tools, only a newest message that is too long leaves a conversatio
     fc.property(texts, fc.integer({ min: 200, max: 6_000 }), (list, tokensMax) => {
       const conversation = conversationOf(list)
       const newest = tokensOf(conversation.entries.at(-1)!.message)
-      const end = carryOut(conversation, { tokensMax, tokensFixed: 0 })
+      const end = carryOut(conversation, { tokensMax, tokensFixed: 0, cutsMessages: true })
       if (newest <= tokensMax / 2) assert.equal(end, 'fits')
     }),
     { numRuns: 500 },
@@ -120,7 +121,7 @@ test('does not change a conversation that fits', () => {
     fc.property(sizes, (list) => {
       const { entries } = conversationOf(list)
       const tokens = entries.reduce((sum, { message }) => sum + tokensOf(message), 0)
-      const room = { tokensMax: tokens + 10, tokensFixed: 10 }
+      const room = { tokensMax: tokens + 10, tokensFixed: 10, cutsMessages: true }
       assert.deepEqual(planFor(entries, room), { kind: 'fits' })
     }),
   )
@@ -132,7 +133,7 @@ test('a view of the conversation before a call equals the input of that call', (
     { kind: 'user', length: 10 },
   ])
   const whole = viewOf(conversation)
-  carryOut(conversation, { tokensMax: 700, tokensFixed: 0 })
+  carryOut(conversation, { tokensMax: 700, tokensFixed: 0, cutsMessages: false })
   assert.notDeepEqual(viewOf(conversation), whole)
   assert.deepEqual(viewOf(conversation, 10_000), whole)
 })

@@ -28,6 +28,8 @@ export type Room = {
   tokensMax: number
   /** Tokens of the fixed part: the system prompt and the tools. */
   tokensFixed: number
+  /** Whether a summary may leave out the middle of a message that is too long by itself. */
+  cutsMessages: boolean
 }
 
 /** Share of the room for the newest messages, and the smallest useful gain of shortening. */
@@ -41,8 +43,7 @@ const messageShare = 0.5
 
 /**
  * Plans how to fit a conversation: first shortens old tool results, then replaces its start with a
- * summary. Of an older message that is too long by itself, the summary is of its beginning and end:
- * else no later call would fit.
+ * summary.
  * Contract: pure; the newest message stays, and calls stay with their results.
  */
 export function planFor(entries: readonly ConversationEntry[], room: Room): CompactionPlan {
@@ -65,6 +66,7 @@ export function planFor(entries: readonly ConversationEntry[], room: Room): Comp
   const limits = { at: kept, tokensMax: free }
   const whole = planUpTo(cutBefore(entries, sizes, limits))
   if (whole) return whole
+  if (!room.cutsMessages) return { kind: 'stuck' }
   // A unit is at most one token.
   const lengthMax = Math.floor(free * messageShare)
   const cutSizes = sizes.map((size) => Math.min(size, lengthMax))

@@ -131,7 +131,8 @@ async function askModel(turn: Turn, plan: ModelCallPlan): Promise<CompactedResul
   const vendor = await vendorOf(turn, route).catch((error) => keyless(turn, route, error))
   if ('failed' in vendor) return giveUp(turn, plan, vendor)
   const { profile } = plan
-  const fitting = { ...vendor, profile, context, tokensMax: tokensMaxOf(turn, plan) }
+  const tokensMax = tokensMaxOf(turn, plan)
+  const fitting = { ...vendor, profile, context, tokensMax, cutsMessages: false }
   const { done: compaction, failed } = await fit(turn, fitting)
   if (failed) return giveUp(turn, plan, failed)
   const attempts = attemptsOf(turn, plan, { ...vendor, before: 0 })
@@ -140,14 +141,17 @@ async function askModel(turn: Turn, plan: ModelCallPlan): Promise<CompactedResul
   return askShorter(turn, plan, { first: { ...first, compaction }, fitting })
 }
 
-/** Retries once with a shorter prompt, if it can be shortened. */
+/**
+ * Retries once with a shorter prompt, if it can be shortened. The estimate alone cuts no message,
+ * because it may be wrong; a refusal does, or no later call of the session would fit.
+ */
 async function askShorter(
   turn: Turn,
   plan: ModelCallPlan,
   { first, fitting }: { first: CompactedResult; fitting: RoutedModel & Fitting },
 ): Promise<CompactedResult> {
-  const tokensMax = Math.floor(tokensIn(turn) * secondShare)
-  const { done: compaction } = await fit(turn, { ...fitting, tokensMax })
+  const tokensMax = Math.min(fitting.tokensMax, Math.floor(tokensIn(turn) * secondShare))
+  const { done: compaction } = await fit(turn, { ...fitting, tokensMax, cutsMessages: true })
   if (!compaction) return first
   const attempts = attemptsOf(turn, plan, { ...fitting, before: first.attempts })
   const second = await callWithRetry(turn, fitting.route, attempts)
