@@ -34,6 +34,7 @@ export {
   ToolCall,
 } from './events/event-parts.ts'
 export * from './events/event-query.ts'
+export { WrittenSpan } from './events/model-events.ts'
 export * from './files/file.ts'
 export * from './files/image.ts'
 export * from './files/session-storage.ts'

@@ -1,5 +1,5 @@
 /** Data of the events about model calls. */
-import { Type } from 'typebox'
+import { type Static, Type } from 'typebox'
 import { AgentId, MessageId } from '../core/id.ts'
 import { count, described, oneOf, optional } from '../core/shape.ts'
 import { EventMessage } from '../messages/message.ts'
@@ -181,6 +181,18 @@ export const LlmGenerationData = Type.Object(
   },
 )
 
+export const WrittenSpan = Type.Object(
+  {
+    type: described(
+      oneOf('thinking', 'text', 'arguments'),
+      'What was written: thinking, text, or arguments of tool calls.',
+    ),
+    length: Type.Integer({ minimum: 1, description: 'UTF-16 units.' }),
+  },
+  { title: 'WrittenSpan', description: 'A part of a reply in the order of its stream.' },
+)
+export type WrittenSpan = Static<typeof WrittenSpan>
+
 export const OutputMessageCompletedData = Type.Object(
   {
     message: described(
@@ -200,6 +212,12 @@ export const OutputMessageCompletedData = Type.Object(
         OutputErrors,
         'Violations of the output schema, at most 10. The model is called once more to correct them; after that the turn fails. Absent for valid answers; empty for tokens with the `chat` view.',
       ),
+    ),
+    written_order: Type.Optional(
+      Type.Array(WrittenSpan, {
+        description:
+          'The order in which the model wrote the reply, at most 1,000 spans. Absent if it is thinking, then text, then arguments. Hidden from tokens with the `chat` view.',
+      }),
     ),
     imported,
   },

@@ -58,12 +58,15 @@ const chatRules = {
   'output.message.delta': 'shown',
   'tool.input.delta': 'hidden',
   'llm.generation': 'hidden',
-  'output.message.completed': ({ message, output_errors: errors, ...data }, grants) => ({
-    message: chatMessage(message, grants),
-    ...data,
-    // Empty: without it, the rejected answer is one of the conversation.
-    ...(errors && { output_errors: [] }),
-  }),
+  'output.message.completed': (whole, grants) => {
+    const { message, output_errors: errors, written_order: _, ...data } = whole
+    return {
+      message: chatMessage(message, grants),
+      ...data,
+      // Empty: without it, the rejected answer is one of the conversation.
+      ...(errors && { output_errors: [] }),
+    }
+  },
   'reason.completed': 'shown',
   'act.started': 'shown',
   'tool.approval_requested': ({ tool_call, hook: _, tool_ref: __, ...data }, grants) => ({

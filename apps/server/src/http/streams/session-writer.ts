@@ -1,4 +1,4 @@
-import type { EventType } from '@outlast/contract'
+import type { EventType, WrittenSpan } from '@outlast/contract'
 import { type EventPosition, eventId, idInside } from '../../ids.ts'
 import type { Node } from '../../runtime/node.ts'
 import {
@@ -14,6 +14,7 @@ import {
   type Run,
   textAfter,
 } from '../../store/bus/live-message.ts'
+import { argumentsBefore, writtenPieces } from '../../store/bus/written-order.ts'
 import type { WireEvent } from '../../store/sessions/events.ts'
 import type { EventView } from '../security/token-view.ts'
 import { type Frames, reconnectMs } from './event-stream.ts'
@@ -86,6 +87,7 @@ type StoredCall = { type: string; id: string; name: string; arguments: object }
 /** The parts of the data of `output.message.completed` that deltas may have sent. */
 export type Completed = {
   message: { thinking?: string; content: { type: string; text?: string }[] }
+  written_order?: WrittenSpan[]
 }
 
 /**
@@ -217,33 +219,39 @@ export function replyAt<E extends { type: EventType }>(
  * Sends the rest of a message: what this node has of it as the model wrote it, then the text and
  * the arguments that the stored reply has in addition.
  */
-export function sendRest(stream: Stream, { message }: Completed, context: string) {
+export function sendRest(stream: Stream, completed: Completed, context: string) {
   // The bus has dropped the message if another stream of this node has passed its end.
   for (const live of [stream.live, stream.node.bus.liveMessage(stream.sessionId)])
     if (live) sendLive(stream, live)
   stream.isWhole = true
   const { turn_id: turnId } = JSON.parse(context) as { turn_id: string }
   const whole = newLiveMessage({ sequence: stream.running, turnId, context })
-  const textLength = extendByText(whole, message)
-  const known = replyOffset(stream)
-  for (const run of textAfter(whole, known)) sendRun(stream, whole, run)
-  const calls = message.content.filter((part) => part.type === 'tool_call') as StoredCall[]
+  const order = extendByText(whole, completed)
+  const { live, position } = stream
+  const { offset } = position
+  const inputs = live ? inputLengthBefore(live, offset) : argumentsBefore(order, offset)
+  for (const run of textAfter(whole, offset - inputs)) sendRun(stream, whole, run)
+  const { content } = completed.message
+  const calls = content.filter((part) => part.type === 'tool_call') as StoredCall[]
   // The arguments that a client has are unknown without the live message, unless it has none.
-  if (!stream.live && known > textLength) return
+  if (!live && inputs > 0) return
   for (const piece of restOfInputs(stream, calls)) {
     extend(whole, whole.length, [piece])
     sendRun(stream, whole, { ...piece, end: whole.length, count: whole.pieces.length })
   }
 }
 
-/** Adds thinking and text of a stored reply; returns their length. */
-function extendByText(whole: LiveMessage, { content, thinking = '' }: Completed['message']) {
+/** Adds thinking and text of a stored reply; returns the order of the reply. */
+function extendByText(whole: LiveMessage, { message, written_order }: Completed): WrittenSpan[] {
+  const { content, thinking = '' } = message
   const text = content.find((part) => part.type === 'text')?.text ?? ''
-  const pieces: Piece[] = []
-  if (thinking !== '') pieces.push({ kind: 'reason.thinking.delta', text: thinking })
-  if (text !== '') pieces.push({ kind: 'output.message.delta', text })
-  extend(whole, 0, pieces)
-  return whole.length
+  const order = written_order ?? [
+    { type: 'thinking', length: thinking.length },
+    { type: 'text', length: text.length },
+    { type: 'arguments', length: Number.POSITIVE_INFINITY },
+  ]
+  extend(whole, 0, writtenPieces(order, { thinking, text }))
+  return order
 }
 
 function sendRun(stream: Stream, whole: LiveMessage, run: Run) {
@@ -264,12 +272,4 @@ function restOfInputs({ live, position }: Stream, calls: readonly StoredCall[]):
     const text = restOfJson(known, given) ?? ''
     return text === '' ? [] : [{ kind: 'tool.input.delta', text, call }]
   })
-}
-
-/**
- * Units of thinking and text that the client has. Its position also counts arguments of calls.
- * Without the live message they are assumed to come last.
- */
-function replyOffset({ live, position: { offset } }: Stream): number {
-  return live ? offset - inputLengthBefore(live, offset) : offset
 }

@@ -1,7 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { CancelTurnResponse, EventContext, EventType, TokenUsage } from '@outlast/contract'
+import type {
+  CancelTurnResponse,
+  EventContext,
+  EventType,
+  TokenUsage,
+  WrittenSpan,
+} from '@outlast/contract'
 import type { LiveKind, LiveMessage } from '../../store/bus/bus.ts'
 import { findSnapshot } from '../../store/bus/snapshots.ts'
+import { addSpan, writtenOrder } from '../../store/bus/written-order.ts'
 import type { Db } from '../../store/database.ts'
 import { findAgentOf } from '../../store/sessions/agent-of-session.ts'
 import { readEventsFrom } from '../../store/sessions/events.ts'
@@ -306,7 +313,10 @@ async function draftPartialReply(
   const about = { id: reason.messageId, model: metadata.model, now: Date.parse(turn.now) }
   const message = agentMessage({ text, thinking, toolCalls: [] }, about)
   const context = JSON.parse(longest!.context) as EventContext
-  const { stored } = makeDraft('output.message.completed', context, { message, metadata })
+  const spans: WrittenSpan[] = []
+  for (const piece of longest!.pieces) addSpan(spans, piece)
+  const data = { message, metadata, ...writtenOrder(spans) }
+  const { stored } = makeDraft('output.message.completed', context, data)
   return { events: [stored], effects: { outputPreview: textPreview(withoutNul(text)) } }
 }
 

@@ -19,6 +19,7 @@ import {
 } from '../../providers/failure.ts'
 import { heldPart } from '../../providers/final-answer.ts'
 import type { LiveCall, LiveKind } from '../../store/bus/bus.ts'
+import { addSpan } from '../../store/bus/written-order.ts'
 import { emptyReply, type ModelReply, type ReplyPart } from './reply.ts'
 
 /** A failed model call. `partial` is the reply up to the failure. */
@@ -148,6 +149,7 @@ function noteUnfinished({ unfinished }: ModelReply, part: LanguageModelV4StreamP
 }
 
 type OnText = ModelCall['onText']
+type Publish = NonNullable<OnText>
 
 /** Characters that a part without any counts towards the limit of a reply. */
 const partLength = 100
@@ -208,12 +210,17 @@ function createReader(reply: ModelReply, onText: OnText, begun: number) {
   // Apart: text that is held back counts again when it is released.
   const countHeld = createCount()
 
+  const publish: Publish = (kind, text, call) => {
+    addSpan(reply.spans, { kind, text })
+    onText?.(kind, text, call)
+  }
+
   function say({ type, delta }: { type: 'text-delta' | 'reasoning-delta'; delta: string }) {
     if (delta === '') return
     reply.firstTokenMs ??= Math.round(performance.now() - begun)
     if (type === 'text-delta') reply.text += delta
     else reply.thinking += delta
-    onText?.(type === 'text-delta' ? 'output.message.delta' : 'reason.thinking.delta', delta)
+    publish(type === 'text-delta' ? 'output.message.delta' : 'reason.thinking.delta', delta)
   }
 
   return (part: LanguageModelV4StreamPart): void => {
@@ -239,7 +246,7 @@ function createReader(reply: ModelReply, onText: OnText, begun: number) {
         return
       case 'tool-input-delta':
         count(part.delta.length)
-        sayInput(onText, part, names.get(part.id) ?? '')
+        sayInput(publish, part, names.get(part.id) ?? '')
         return
       case 'tool-call':
         countWhole(part.input.length + part.toolCallId.length + part.toolName.length)
@@ -270,13 +277,13 @@ function createReader(reply: ModelReply, onText: OnText, begun: number) {
 /** Limit of an id and a name in live events, which nodes exchange in payloads of 7,000 bytes. */
 const liveNameMax = 200
 
-function sayInput(onText: OnText, { id, delta }: { id: string; delta: string }, name: string) {
+function sayInput(publish: Publish, { id, delta }: { id: string; delta: string }, name: string) {
   if (delta === '') return
   const call: LiveCall = {
     id: id.slice(0, liveNameMax).toWellFormed(),
     name: name.slice(0, liveNameMax).toWellFormed(),
   }
-  onText?.('tool.input.delta', delta, call)
+  publish('tool.input.delta', delta, call)
 }
 
 /** Returns the finish reason; undefined when the stream broke off and the SDK made up a reason. */

@@ -9,6 +9,7 @@ import { languageModel, providers } from '../../providers/index.ts'
 import { modelScope } from '../../providers/keys.ts'
 import type { ModelCallOptions, VendorModel } from '../../providers/provider.ts'
 import { BudgetRefusedError } from '../../store/budgets/charges.ts'
+import { writtenOrder } from '../../store/bus/written-order.ts'
 import { findModelRoute, type ModelRoute } from '../../store/models/models.ts'
 import { viewOf } from '../../store/sessions/conversation.ts'
 import { textPreview, withoutNul } from '../../text.ts'
@@ -267,7 +268,8 @@ function draftPartial(
   if (partial.text === '') return
   const about = { id: messageId, model: metadata.model, now: nowOf(turn) }
   const message = agentMessage({ ...partial, toolCalls: [] }, about)
-  draft(turn, 'output.message.completed', context, { message, metadata })
+  const order = writtenOrder(partial.spans)
+  draft(turn, 'output.message.completed', context, { message, metadata, ...order })
   turn.effects.outputPreview = textPreview(withoutNul(partial.text))
 }
 

@@ -12,6 +12,7 @@ import type {
 import { checkOutput } from '../../capabilities/schemas/output.ts'
 import { newId } from '../../ids.ts'
 import { withCost } from '../../providers/cost.ts'
+import { writtenOrder } from '../../store/bus/written-order.ts'
 import type { ModelRoute } from '../../store/models/models.ts'
 import { isStorable, storableText, textPreview } from '../../text.ts'
 import type { Turn } from '../journal/attempt.ts'
@@ -72,6 +73,7 @@ export function recordResult(turn: Turn, asked: ModelRequest, outcome: ModelCall
     ...(usage && { usage }),
     ...(isCut && { finish_reason: reason }),
     ...(errors && { output_errors: errors }),
+    ...writtenOrder(reply.spans),
   })
   draft(turn, 'reason.completed', stepContext(contextOf(turn), asked.open), {
     success: !failed,

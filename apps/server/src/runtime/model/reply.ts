@@ -1,4 +1,4 @@
-import type { EventMessage, TokenUsage, ToolCall } from '@outlast/contract'
+import type { EventMessage, TokenUsage, ToolCall, WrittenSpan } from '@outlast/contract'
 import type { VendorMetadata } from '../../providers/provider.ts'
 
 /** Part of a reply in order: UTF-16 units of thinking or text, or the next tool call. */
@@ -17,6 +17,8 @@ export type ModelReply = {
   /** Received text of calls that are not complete, by their ids, and of an answer held back. */
   unfinished: Map<string, string>
   parts: ReplyPart[]
+  /** What was received, in order. */
+  spans: WrittenSpan[]
   usage: TokenUsage | undefined
   finishReason: string | undefined
   responseId: string | undefined
@@ -30,6 +32,7 @@ export const emptyReply = (): ModelReply => ({
   toolCalls: [],
   unfinished: new Map(),
   parts: [],
+  spans: [],
   usage: undefined,
   finishReason: undefined,
   responseId: undefined,
