@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
-import type { EventMessage } from '@outlast/contract'
+import type { EventMessage, EventType } from '@outlast/contract'
 import fc from 'fast-check'
 import {
   addToConversation,
@@ -13,7 +13,7 @@ import {
 import { planFor, type Room, tokensOf, tokensOfText } from './compaction-plan.ts'
 
 type Kind = 'user' | 'agent' | 'tool'
-type Size = { kind: Kind; length: number }
+type Size = { kind: Kind; length: number; calls?: number }
 
 const sizes: fc.Arbitrary<Size[]> = fc.array(
   fc.record({
@@ -30,14 +30,11 @@ const rooms = fc.record({
 
 const ts = '2026-01-01T00:00:00.000Z'
 
-/** Builds a legal conversation: a tool entry is a call with its result. */
+/** Builds a legal conversation: a tool entry is a reply with calls, one by default, and results. */
 function conversationOf(list: Size[]): Conversation {
   const conversation = newConversation('session_0123456789abcdef0123456789abcdef')
   let sequence = 0
-  const add = (
-    type: 'input.message' | 'output.message.completed' | 'tool.completed',
-    data: object,
-  ) => {
+  const add = (type: EventType, data: object) => {
     sequence += 1
     addToConversation(conversation, {
       sequence,
@@ -51,17 +48,22 @@ function conversationOf(list: Size[]): Conversation {
     message: { id: `message_${sequence}`, role, content, created_at: ts },
   })
   add('input.message', said('user', [{ type: 'text', text: 'begin' }]))
-  for (const [index, { kind, length }] of list.entries()) {
+  for (const [index, { kind, length, calls: count = 1 }] of list.entries()) {
     const text = 'x'.repeat(length)
     if (kind === 'user') add('input.message', said('user', [{ type: 'text', text }]))
     if (kind === 'agent') {
+      add('output.message.started', {})
       add('output.message.completed', said('agent', [{ type: 'text', text }]))
     }
     if (kind !== 'tool') continue
-    const call = { type: 'tool_call', id: `call_${index}`, name: 'look', arguments: {} }
-    add('output.message.completed', said('agent', [call]))
+    const calls = Array.from({ length: count }, (_, n) => `call_${index}_${n}`)
+    const made = calls.map((id) => ({ type: 'tool_call', id, name: 'look', arguments: {} }))
+    add('output.message.started', {})
+    add('output.message.completed', said('agent', made))
     const result = [{ type: 'text', text }]
-    add('tool.completed', { tool_call_id: call.id, tool_name: 'look', success: true, result })
+    for (const tool_call_id of calls) {
+      add('tool.completed', { tool_call_id, tool_name: 'look', success: true, result })
+    }
   }
   return conversation
 }
@@ -103,14 +105,18 @@ test('planning ends: the conversation fits, or cannot be shortened further', () 
   )
 })
 
-test('without tools, only a newest message that is too long leaves a conversation too long', () => {
-  const texts = sizes.map((list) => list.filter(({ kind }) => kind !== 'tool'))
+test('a conversation with a short newest message fits if messages may be cut', () => {
+  const calls = fc.integer({ min: 1, max: 20 })
+  const lists = fc.array(
+    fc.tuple(fc.constantFrom<Kind>('user', 'agent', 'tool'), fc.nat(12_000), calls),
+    { maxLength: 20 },
+  )
   fc.assert(
-    fc.property(texts, fc.integer({ min: 200, max: 6_000 }), (list, tokensMax) => {
-      const conversation = conversationOf(list)
-      const newest = tokensOf(conversation.entries.at(-1)!.message)
+    fc.property(lists, fc.integer({ min: 1_000, max: 6_000 }), (list, tokensMax) => {
+      const before = list.map(([kind, length, calls]) => ({ kind, length, calls }))
+      const conversation = conversationOf([...before, { kind: 'user', length: tokensMax }])
       const end = carryOut(conversation, { tokensMax, tokensFixed: 0, cutsMessages: true })
-      if (newest <= tokensMax / 2) assert.equal(end, 'fits')
+      assert.equal(end, 'fits')
     }),
     { numRuns: 500 },
   )

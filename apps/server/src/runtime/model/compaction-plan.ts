@@ -38,8 +38,10 @@ const gainShare = 0.1
 /** Limits of a summary: share of the room, and tokens. */
 const summaryShare = 0.2
 const summaryTokensMax = 2_000
-/** Share of the room for one message of a transcript, if not all of it fits. */
+/** Share of the room for one message of a transcript that does not fit as a whole. */
 const messageShare = 0.5
+/** Shortest part of a message that is worth a summary, in UTF-16 units. */
+const lengthMin = 20
 
 /**
  * Plans how to fit a conversation: first shortens old tool results, then replaces its start with a
@@ -57,21 +59,27 @@ export function planFor(entries: readonly ConversationEntry[], room: Room): Comp
     return { kind: 'shorten', to: entries[kept - 1]!.sequence }
   }
   const tokensMax = Math.min(summaryTokensMax, Math.floor(free * summaryShare))
-  const planUpTo = (cut: number): Summarizing | undefined => {
-    const first = entries.slice(0, cut)
-    const worth = sum(sizes.slice(0, cut)) > tokensMax && first.some(({ isSummary }) => !isSummary)
-    if (!worth) return undefined
-    return { kind: 'summarize', to: first.at(-1)!.sequence, entries: first, tokensMax }
+  const cuts = cutsAround(entries, kept)
+  const summarizing = (lengths: readonly number[]): Summarizing | undefined => {
+    for (const at of cuts) {
+      const cut = cutBefore(entries, lengths, { at, tokensMax: free })
+      const first = entries.slice(0, cut)
+      const worth =
+        sum(sizes.slice(0, cut)) > tokensMax && first.some(({ isSummary }) => !isSummary)
+      if (worth) return { kind: 'summarize', to: first.at(-1)!.sequence, entries: first, tokensMax }
+    }
+    return undefined
   }
-  const limits = { at: kept, tokensMax: free }
-  const whole = planUpTo(cutBefore(entries, sizes, limits))
+  const whole = summarizing(sizes)
   if (whole) return whole
   if (!room.cutsMessages) return { kind: 'stuck' }
-  // A unit is at most one token.
-  const lengthMax = Math.floor(free * messageShare)
-  const cutSizes = sizes.map((size) => Math.min(size, lengthMax))
-  const part = lengthMax > 0 ? planUpTo(cutBefore(entries, cutSizes, limits)) : undefined
-  return part ? { ...part, lengthMax } : { kind: 'stuck' }
+  const longest = Math.floor(free * messageShare)
+  for (let lengthMax = longest; lengthMax >= lengthMin; lengthMax = Math.floor(lengthMax / 2)) {
+    // A unit is at most one token.
+    const part = summarizing(sizes.map((size) => Math.min(size, lengthMax)))
+    if (part) return { ...part, lengthMax }
+  }
+  return { kind: 'stuck' }
 }
 
 /** Index of the first of the newest messages that fit together; includes at least the last one. */
@@ -85,24 +93,26 @@ function keptFrom(sizes: readonly number[], tokensMax: number): number {
   return from
 }
 
-/**
- * The last cut up to `at` whose messages fit the summary call and keep calls with their results.
- */
+/** Tests whether messages before `index` can be summarized: calls stay with their results. */
+const isCut = (entries: readonly ConversationEntry[], index: number) =>
+  entries[index]!.message.role !== 'tool_result'
+
+/** The last cut up to `kept`, and the next one, for a reply with many results. */
+function cutsAround(entries: readonly ConversationEntry[], kept: number): number[] {
+  const indexes = [...entries.keys()].filter((index) => isCut(entries, index))
+  const before = indexes.findLast((index) => index <= kept)
+  const after = indexes.find((index) => index > kept)
+  return [before ?? 0, after ?? 0]
+}
+
+/** The last cut up to `at` whose messages fit the summary call. */
 function cutBefore(
   entries: readonly ConversationEntry[],
   sizes: readonly number[],
   { at, tokensMax }: { at: number; tokensMax: number },
 ): number {
-  const isCut = (index: number) => entries[index]!.message.role !== 'tool_result'
   let cut = at
-  while (cut > 0 && !isCut(cut)) cut -= 1
-  // The newest reply with its tool results is too long by itself.
-  if (cut === 0)
-    cut = Math.max(
-      0,
-      entries.findIndex((_, index) => index > at && isCut(index)),
-    )
-  while (cut > 0 && (sum(sizes.slice(0, cut)) > tokensMax || !isCut(cut))) cut -= 1
+  while (cut > 0 && (sum(sizes.slice(0, cut)) > tokensMax || !isCut(entries, cut))) cut -= 1
   return cut
 }
 
