@@ -360,4 +360,27 @@ export const mutants: Mutant[] = [
     tests: ['test/cluster/full-node.test.ts'],
     pattern: 'refused to look up',
   },
+  {
+    name: 'a late hint whose events are of a lost history',
+    file: 'store/bus/bus.ts',
+    from: 'news?.history === parts.history.identity() ? news?.events : undefined',
+    to: 'news?.events',
+    tests: ['test/cluster/other-node.test.ts'],
+    pattern: 'of a lost history',
+  },
+  {
+    name: 'a rest of a reply that is always thinking, then text',
+    file: 'http/streams/session-writer.ts',
+    from: 'const order = written_order ?? [',
+    to: 'const order = (undefined as typeof written_order) ?? [',
+    tests: ['apps/server/src/http/routes/messages/written-order.test.ts'],
+  },
+  {
+    name: 'a message that is cut before a vendor refuses it',
+    file: 'runtime/model/compaction-plan.ts',
+    from: "if (!room.cutsMessages) return { kind: 'stuck' }",
+    to: '',
+    tests: ['apps/server/src/http/routes/messages/long-sessions.test.ts'],
+    pattern: 'a page of model calls',
+  },
 ]
