@@ -11,12 +11,20 @@ export function sizesIn(bytes: Buffer): Size[] | undefined {
   return readers[imageTypeOf(bytes) ?? '']?.(bytes)
 }
 
-/** The longest side of an image in pixels; undefined if it cannot be read. */
-export function longestSide(bytes: Buffer): number | undefined {
-  const sizes = sizesIn(bytes) ?? []
-  return sizes.length === 0
-    ? undefined
-    : sizes.reduce((longest, { width, height }) => Math.max(longest, width, height), 0)
+/** True if there is a size, and none is zero. */
+export const hasSize = (sizes: readonly Size[]): boolean =>
+  sizes.length > 0 && sizes.every(({ width, height }) => width > 0 && height > 0)
+
+/** Media type of an image, and the longest side of its canvas and frames in pixels. */
+export type ImageStructure = { mediaType: string; longestSide: number }
+
+/** Reads the structure of an image; undefined for another type, and for a broken file. */
+export function readStructure(bytes: Buffer): ImageStructure | undefined {
+  const mediaType = imageTypeOf(bytes)
+  const sizes = sizesIn(bytes)
+  if (!mediaType || !sizes || !hasSize(sizes)) return undefined
+  const longest = (side: number, { width, height }: Size) => Math.max(side, width, height)
+  return { mediaType, longestSide: sizes.reduce(longest, 0) }
 }
 
 type Reader = (bytes: Buffer) => Size[] | undefined
@@ -31,9 +39,10 @@ const readers: Record<string, Reader> = {
 /** Frames of an animation beyond this number are refused. */
 const framesMax = 10_000
 
-/** Chunks: length, type, data and checksum, up to IEND. */
+/** Chunks: length, type, data and checksum, up to IEND. One has pixels. */
 function pngSizes(bytes: Buffer): Size[] | undefined {
   const sizes: Size[] = []
+  let hasPixels = false
   for (let at = 8; at + 12 <= bytes.length && sizes.length <= framesMax; ) {
     const length = bytes.readUInt32BE(at)
     const type = bytes.toString('latin1', at + 4, at + 8)
@@ -42,7 +51,8 @@ function pngSizes(bytes: Buffer): Size[] | undefined {
     // Both begin with a size; in a frame a number precedes it.
     if (type === 'IHDR') sizes.push(sizeAt(bytes, at + 8))
     if (type === 'fcTL' && length === 26) sizes.push(sizeAt(bytes, at + 12))
-    if (type === 'IEND') return sizes
+    if (type === 'IDAT') hasPixels = true
+    if (type === 'IEND') return hasPixels ? sizes : undefined
     at += 12 + length
   }
   return undefined
@@ -82,7 +92,7 @@ function jpegSizes(bytes: Buffer): Size[] | undefined {
   return undefined
 }
 
-/** The logical screen, then extensions and frames up to the trailer. */
+/** The logical screen, then extensions and frames up to the trailer, which some writers omit. */
 function gifSizes(bytes: Buffer): Size[] | undefined {
   if (bytes.length < 13) return undefined
   const sizes = [{ width: bytes.readUInt16LE(6), height: bytes.readUInt16LE(8) }]
@@ -96,7 +106,7 @@ function gifSizes(bytes: Buffer): Size[] | undefined {
       at = afterBlocks(bytes, at + 11 + tableBytes(bytes[at + 9]!))
     } else return undefined
   }
-  return undefined
+  return at === bytes.length && sizes.length > 1 ? sizes : undefined
 }
 
 /** Bytes of the color table that the flags announce. */
@@ -108,21 +118,23 @@ function afterBlocks(bytes: Buffer, from: number): number {
   return at + 1
 }
 
-/** Chunks of the RIFF container: the canvas, images and frames of an animation. */
+/** Chunks of the RIFF container: the canvas, then an image or the frames of an animation. */
 function webpSizes(bytes: Buffer): Size[] | undefined {
   if (bytes.length < 20) return undefined
   const end = 8 + bytes.readUInt32LE(4)
   if (end > bytes.length) return undefined
   const sizes: Size[] = []
+  let hasPixels = false
   for (let at = 12; at + 8 <= end && sizes.length <= framesMax; ) {
     const type = bytes.toString('latin1', at, at + 4)
     const length = bytes.readUInt32LE(at + 4)
     if (at + 8 + length > end) return undefined
     const size = webpSize(type, bytes.subarray(at + 8, at + 8 + length))
     if (size) sizes.push(size)
+    if (size && type !== 'VP8X') hasPixels = true
     at += 8 + length + (length % 2)
   }
-  return sizes.length > framesMax ? undefined : sizes
+  return hasPixels && sizes.length <= framesMax ? sizes : undefined
 }
 
 function webpSize(type: string, data: Buffer): Size | undefined {

@@ -1,4 +1,4 @@
-import { imageTypeOf } from '../../capabilities/image-type.ts'
+import { type ImageStructure, readStructure } from '../../capabilities/image-size.ts'
 import { fetchBudgetCode } from '../../providers/fetch-budget.ts'
 import type { Turn } from '../journal/attempt.ts'
 import { logOf } from '../journal/metrics.ts'
@@ -8,7 +8,7 @@ const mebibyte = 1024 * 1024
 const bytesMax = 10 * mebibyte
 const fetchMs = 15_000
 
-export type ImageBytes = { base64: string; mediaType: string }
+export type ImageBytes = ImageStructure & { base64: string }
 
 /** An image, or the reason for its absence as the rest of a sentence. */
 export type FetchedImage = ImageBytes | string
@@ -68,8 +68,9 @@ export async function fetchImage(
     }
     const bytes = await readBytes(response, Math.min(bytesMax, bytesIn(lengthMax)))
     if (!bytes) return lengthMax < base64LengthMax ? tooOld : `it is larger than ${bytesMax} bytes`
-    const mediaType = imageTypeOf(bytes)
-    return mediaType ? keep(turn, { base64: bytes.toString('base64'), mediaType }) : unreadable
+    const structure = readStructure(bytes)
+    if (!structure) return unreadable
+    return keep(turn, { ...structure, base64: bytes.toString('base64') })
   } catch (error) {
     logOf(turn).debug('could not fetch an image', { error })
     if (signal.aborted) return tooLate

@@ -1,16 +1,8 @@
 import type { OmittedImage } from '@outlast/contract'
-import { longestSide } from '../../capabilities/image-size.ts'
-import { imageTypeOf } from '../../capabilities/image-type.ts'
 import type { ImageSides, Prompt, PromptMessage, VendorModel } from '../../providers/provider.ts'
 import type { Turn } from '../journal/attempt.ts'
-import {
-  base64LengthMax,
-  type FetchedImage,
-  fetchImage,
-  fetchOnce,
-  tooOld,
-  unreadable,
-} from './image-fetch.ts'
+import { givenImage } from './given-image.ts'
+import { base64LengthMax, type FetchedImage, fetchImage, fetchOnce, tooOld } from './image-fetch.ts'
 import { uploaded } from './prompt.ts'
 import {
   base64LengthOf,
@@ -58,8 +50,7 @@ const omittedMax = 20
 
 /** Images that text replaces, newest first. */
 function omittedOf(prompt: Prompt, shown: Shown): OmittedImage[] {
-  const parts = prompt.flatMap(({ role, content }) => (role === 'user' ? content : []))
-  const omitted = parts.filter(isFile).flatMap(({ data, filename }) => {
+  const omitted = prompt.flatMap(filesOf).flatMap(({ data, filename }) => {
     const reason = shown.get(data)
     const image_id = uploadedId(data)
     if (typeof reason !== 'string') return []
@@ -151,9 +142,9 @@ async function choose(
     if (data.type === 'url' && isSupported(data.url.href)) return void shown.set(data, data)
     const image = stored.get(uploadedId(data) ?? '')
     if (data.type === 'reference' && !image) return void shown.set(data, deleted)
-    const given = data.type === 'data' ? givenImage(data) : undefined
-    if (given === unreadable) return void shown.set(data, given)
-    const length = lengthOf(data, image)
+    const given = data.type === 'data' && !room.isFull() ? givenImage(data) : undefined
+    if (typeof given === 'string') return void shown.set(data, given)
+    const length = given?.base64.length ?? lengthOf(data, image)
     if (data.type !== 'url' && length > imageLengthMax) return void shown.set(data, tooLarge)
     const reserved = await room.take(length)
     if (room.isFull() || (data.type !== 'url' && reserved < length)) return drop(data)
@@ -184,9 +175,6 @@ async function choose(
 
 const tooWide = 'one of its sides is longer than the provider of the model accepts'
 
-/** Cache of the longest sides in pixels: an image is sent with every call. */
-const sides = new WeakMap<ImageData, number>()
-
 /** Drops images whose sides are too long, and old ones that make others too large. */
 function dropLarge(
   shown: Map<ImageData, ImageData | FetchedImage>,
@@ -195,23 +183,13 @@ function dropLarge(
 ) {
   const sideOf = (data: ImageData) => {
     const image = shown.get(data)
-    if (typeof image !== 'object' || !('base64' in image)) return 0
-    const side = sides.get(data) ?? longestSide(Buffer.from(image.base64, 'base64')) ?? 0
-    sides.set(data, side)
-    return side
+    return typeof image === 'object' && 'base64' in image ? image.longestSide : 0
   }
   for (const data of newest) if (sideOf(data) > max) shown.set(data, tooWide)
   const left = newest.filter((data) => typeof shown.get(data) === 'object')
   const isLarge = (data: ImageData) => sideOf(data) > maxOfMany
   const hasFew = left.slice(0, few).some(isLarge)
   for (const data of left.slice(few)) if (hasFew || isLarge(data)) shown.set(data, tooOld)
-}
-
-/** The image of a message or a result with the type of its bytes, which vendors require. */
-function givenImage({ data }: Extract<ImageData, { type: 'data' }>): FetchedImage {
-  if (typeof data !== 'string') return unreadable
-  const mediaType = imageTypeOf(Buffer.from(data.slice(0, 64), 'base64'))
-  return mediaType ? { base64: data, mediaType } : unreadable
 }
 
 const tooLarge = 'it is larger than the provider of the model accepts'
@@ -243,13 +221,15 @@ type ContentOutput = Extract<ResultPart['output'], { type: 'content' }>
 const hasContent = (part: ToolPart): part is ResultPart & { output: ContentOutput } =>
   part.type === 'tool-result' && part.output.type === 'content'
 
-/** The images of a message, oldest first. */
-function imagesOf(message: PromptMessage): ImageData[] {
-  if (message.role === 'user') return message.content.filter(isFile).map(({ data }) => data)
+/** The parts of a message that are images, oldest first. */
+function filesOf(message: PromptMessage): Pick<FilePart, 'data' | 'filename'>[] {
+  if (message.role === 'user') return message.content.filter(isFile)
   if (message.role !== 'tool') return []
   const pieces = message.content.flatMap((part) => (hasContent(part) ? part.output.value : []))
-  return pieces.flatMap((piece) => (piece.type === 'file' ? [piece.data] : []))
+  return pieces.filter((piece) => piece.type === 'file')
 }
+
+const imagesOf = (message: PromptMessage): ImageData[] => filesOf(message).map(({ data }) => data)
 
 export const hasAddress = (message: PromptMessage): boolean =>
   imagesOf(message).some(({ type }) => type === 'url')

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { readStructure } from '../../capabilities/image-size.ts'
 import { ApiError } from '../../errors.ts'
 import { findImages, imagePieces } from '../../store/files/images.ts'
 import { throughOutages } from '../journal/append.ts'
@@ -46,13 +47,14 @@ async function read(turn: Turn, { hash, type, sizeBytes }: StoredImage): Promise
   if (!(await takeRoom(turn, length))) return noRoom
   try {
     const stored = { orgId: turn.run.orgId, hash, sizeBytes }
-    const base64 = await throughOutages(turn, turn.signal, async () => {
+    const bytes = await throughOutages(turn, turn.signal, async () => {
       const bytes = Buffer.allocUnsafe(sizeBytes)
       let at = 0
       for await (const piece of imagePieces(turn.node.db, stored)) at += piece.copy(bytes, at)
-      return bytes.toString('base64')
+      return bytes
     })
-    return { base64, mediaType: type }
+    const longestSide = readStructure(bytes)?.longestSide ?? 0
+    return { base64: bytes.toString('base64'), mediaType: type, longestSide }
   } catch (error) {
     account.give(length)
     if (error instanceof ApiError) return deleted

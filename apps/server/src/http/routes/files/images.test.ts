@@ -44,6 +44,8 @@ test('stores images of four types by their bytes, and returns them unchanged', a
         { width: 1, height: 1 },
       ]),
     ],
+    // Without its trailer, which some writers omit.
+    ['image/gif', gifOf(3, 2).subarray(0, -1)],
     ['image/webp', webpOf(3, 2)],
     ['image/webp', webpOf(3, 2, { width: 3, height: 2 })],
   ] as const) {
@@ -97,9 +99,11 @@ test('refuses files that are no whole image of a known type', async (t) => {
     [png.subarray(0, -13), /truncated/],
     [jpegOf(3, 2).subarray(0, -2), /truncated/],
     [Buffer.from([0xff, 0xd8, 0xff]), /truncated/],
-    [gifOf(3, 2).subarray(0, -1), /truncated/],
+    [gifOf(3, 2).subarray(0, -2), /truncated/],
     [gifOf(3, 2, []), /truncated/],
     [webpOf(3, 2).subarray(0, -1), /truncated/],
+    [png.subarray(0, 33), /truncated/],
+    [Buffer.concat([png.subarray(0, 33), pngChunk('IEND', Buffer.alloc(0))]), /damaged/],
     [pngOf(0, 5), /no size/],
     [jpegOf(0, 5), /no size/],
   ] as const) {

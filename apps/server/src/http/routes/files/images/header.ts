@@ -1,4 +1,4 @@
-import { type Size, sizesIn } from '../../../../capabilities/image-size.ts'
+import { hasSize, type Size, sizesIn } from '../../../../capabilities/image-size.ts'
 import { imageTypeOf } from '../../../../capabilities/image-type.ts'
 import { ApiError } from '../../../../errors.ts'
 
@@ -21,9 +21,7 @@ export function readImageHeader(bytes: Buffer): ImageHeader {
   const sizes = sizesIn(bytes)
   if (!sizes) throw new ApiError('not_an_image', 'it is truncated or damaged')
   const [first] = sizes
-  if (!first || sizes.some(({ width, height }) => width === 0 || height === 0)) {
-    throw new ApiError('not_an_image', 'its header has no size')
-  }
+  if (!first || !hasSize(sizes)) throw new ApiError('not_an_image', 'its header has no size')
   if (sizes.some(({ width, height }) => width * height > pixelsMax)) {
     throw new ApiError('image_too_large', `${pixelsMax} pixels`)
   }
