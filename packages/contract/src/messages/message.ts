@@ -34,7 +34,7 @@ export const ImagePart = Type.Object(
   {
     title: 'ImageContentPart',
     description:
-      'An image, by address or as base64. A message has at most 20. Text replaces an image that cannot be fetched, or that the model cannot see.',
+      'An image, by address or as base64. A message has at most 20. Text replaces an image that is broken, that cannot be fetched, or that the model cannot see.',
     examples: [{ type: 'image', url: 'https://example.com/chart.png' }],
   },
 )

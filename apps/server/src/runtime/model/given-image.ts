@@ -17,7 +17,7 @@ const checked = new WeakMap<GivenImage, CheckedImage | typeof unreadable>()
 export function givenImage(image: GivenImage): FetchedImage {
   const { data } = image
   if (typeof data !== 'string') return unreadable
-  const known = checked.get(image) ?? check(data)
+  const known = checked.get(image) ?? checkData(data)
   checked.set(image, known)
   if (known === unreadable) return known
   const { isPlain, ...structure } = known
@@ -27,7 +27,7 @@ export function givenImage(image: GivenImage): FetchedImage {
 /** Base64 with blanks, of either alphabet, and with or without padding. */
 const base64Form = /^[\w+/\s-]*(?:=\s*){0,2}$/
 
-function check(data: string): CheckedImage | typeof unreadable {
+function checkData(data: string): CheckedImage | typeof unreadable {
   const bytes = Buffer.from(data, 'base64')
   const isPlain = bytes.toString('base64') === data
   // Node skips characters that are not base64.
