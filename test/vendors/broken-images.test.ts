@@ -179,6 +179,51 @@ test('a session continues after broken images that the server fetched', async (t
   }
 })
 
+const refusals = {
+  'a file that it cannot decode': 'Could not process image',
+  'forbidden content': 'The image violates our content policy.',
+}
+
+for (const [name, message] of Object.entries(refusals)) {
+  test(`a session continues after an image that the vendor refuses for ${name}`, async (t) => {
+    const bad = bytesOf(smallImages[1]![1])
+    const isBad = (body: Body) => imagesIn(body).some((image) => image !== redImage)
+    const refuse: Refuse = (body) => (isBad(body) ? [400, { error: { message } }] : undefined)
+    const { say, player } = await talkToPlayer(t, server(), { type: 'openai', takes: [{}], refuse })
+    const omitted = [{ reason: 'the provider of the model refused a request with images' }]
+    const turns: [given: object[], images: number[], omitted: object[] | undefined][] = [
+      [[text, imageOf(bad)], [1, 0], omitted],
+      [[text, imageOf(red)], [2, 1], omitted],
+      [[text], [2, 1], omitted],
+    ]
+    for (const [given, images, expected] of turns) {
+      const before = player.requests.length
+      const { events } = await say(given)
+      assert.equal(replyOf(events), 'Done.')
+      assert.deepEqual(omittedIn(events), expected)
+      const sent = player.bodies().slice(before)
+      assert.deepEqual(
+        sent.map((body) => imagesIn(body).length),
+        images,
+      )
+      assert.match(JSON.stringify(sent.at(-1)), /Image omitted: the provider of the model refused/)
+    }
+  })
+}
+
+test('a refusal for another reason fails the turn after a request without images', async (t) => {
+  const refuse: Refuse = () => [400, { error: { message: 'The seed is not valid.' } }]
+  const { say, player } = await talkToPlayer(t, server(), { type: 'openai', takes: [{}], refuse })
+  const { events } = await say([text, imageOf(red)])
+  const { metadata } = dataOf(events, 'llm.generation')
+  assert.match(metadata.error!, /The seed is not valid/)
+  assert.deepEqual(
+    player.bodies().map((body) => imagesIn(body).length),
+    [1, 0],
+  )
+  assert.equal(dataOf(events, 'turn.failed').error_code, 'llm_error')
+})
+
 let tools = 0
 
 for (const type of ['openai', 'anthropic', 'google'] as const) {

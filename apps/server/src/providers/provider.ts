@@ -31,6 +31,9 @@ export type ModelCallOptions = Omit<LanguageModelV4CallOptions, 'abortSignal'>
 export type RequestForm =
   /** Images as bytes that the server fetched. */
   | 'fetched_images'
+  /** Only the images of the newest message that has some. */
+  | 'newest_images'
+  | 'no_images'
   /** Signed thinking that the vendor may drop if anything before it has changed. */
   | 'dropped_thinking'
   /** The thinking of earlier replies, without a signature. */

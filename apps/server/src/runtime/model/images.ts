@@ -39,11 +39,22 @@ export async function promptWithImages(
   const readable = sees && readsResults(model) ? prompt : prompt.map(withoutResultImages)
   const images = readable.flatMap(imagesOf)
   if (images.length === 0) return { prompt: readable, omitted: [] }
-  const shown = sees ? await choose(turn, model, { images, ...limits }) : blind(images)
+  const refused = refusedImages(turn, readable)
+  const shown = sees ? await choose(turn, model, { images, refused, ...limits }) : blind(images)
   return {
     prompt: readable.map((message) => withShown(message, shown)),
     omitted: omittedOf(readable, shown),
   }
+}
+
+const refusedByVendor = 'the provider of the model refused a request with images'
+
+/** The images that are omitted because the vendor refused the request with them. */
+function refusedImages({ forms }: Turn, prompt: Prompt): Set<ImageData> {
+  if (forms.has('no_images')) return new Set(prompt.flatMap(imagesOf))
+  if (!forms.has('newest_images')) return new Set()
+  const newest = prompt.findLastIndex(hasImage)
+  return new Set(prompt.slice(0, newest).flatMap(imagesOf))
 }
 
 const omittedMax = 20
@@ -120,9 +131,10 @@ async function choose(
   model: VendorModel,
   {
     images,
+    refused,
     imageLengthMax = lengthMax,
     imageSides,
-  }: ImageLimits & { images: readonly ImageData[] },
+  }: ImageLimits & { images: readonly ImageData[]; refused: ReadonlySet<ImageData> },
 ) {
   const fetches = turn.forms.has('fetched_images')
   const isSupported = fetches ? () => false : await supportOf(model)
@@ -139,6 +151,7 @@ async function choose(
     shown.set(data, tooOld)
   }
   const show = async (data: ImageData) => {
+    if (refused.has(data)) return void shown.set(data, refusedByVendor)
     if (data.type === 'url' && isSupported(data.url.href)) return void shown.set(data, data)
     const image = stored.get(uploadedId(data) ?? '')
     if (data.type === 'reference' && !image) return void shown.set(data, deleted)
@@ -231,11 +244,13 @@ function filesOf(message: PromptMessage): Pick<FilePart, 'data' | 'filename'>[] 
 
 const imagesOf = (message: PromptMessage): ImageData[] => filesOf(message).map(({ data }) => data)
 
+export const hasImage = (message: PromptMessage): boolean => imagesOf(message).length > 0
+
 export const hasAddress = (message: PromptMessage): boolean =>
   imagesOf(message).some(({ type }) => type === 'url')
 
 function withShown(message: PromptMessage, shown: Shown): PromptMessage {
-  if (imagesOf(message).length === 0) return message
+  if (!hasImage(message)) return message
   if (message.role === 'user') {
     return { ...message, content: message.content.map((part) => shownPart(part, shown)) }
   }
@@ -267,7 +282,7 @@ function textForImage(reason: string, { data, filename }: FilePart) {
 
 /** Replaces images in tool results by text. Contract: returns the same object without images. */
 function withoutResultImages(message: PromptMessage): PromptMessage {
-  if (message.role !== 'tool' || imagesOf(message).length === 0) return message
+  if (message.role !== 'tool' || !hasImage(message)) return message
   return { ...message, content: message.content.map(inText) }
 }
 

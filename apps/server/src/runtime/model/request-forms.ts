@@ -1,9 +1,9 @@
 import { isDeepStrictEqual } from 'node:util'
-import { errorTextOf } from '../../providers/failure.ts'
+import { errorTextOf, statusOf } from '../../providers/failure.ts'
 import type { ModelCallOptions, Prompt, RequestForm } from '../../providers/provider.ts'
 import type { Turn } from '../journal/attempt.ts'
 import { ModelCallError } from './call.ts'
-import { hasAddress } from './images.ts'
+import { hasAddress, hasImage } from './images.ts'
 import type { ModelReply } from './reply.ts'
 
 /** Refusals of vendors, with the form of a request that each requires. The first match applies. */
@@ -29,24 +29,40 @@ export async function sendInForm<Request extends { options: ModelCallOptions }>(
     const request = await build()
     const { options } = request
     // The provider lacks the form, or the request has nothing to write in it.
-    if (refused && isDeepStrictEqual(options, refused.options)) throw refused.error
+    const isSame = refused && isDeepStrictEqual(options, refused.options)
     try {
+      if (isSame) throw refused!.error
       return await send(request)
     } catch (error) {
-      const form = error instanceof ModelCallError && formAfter(error, options.prompt)
-      if (!form || turn.forms.has(form)) throw error
+      const form = formAfter(error, options.prompt, turn.forms)
+      if (!form) throw error
       turn.forms.add(form)
       refused = { options, error }
     }
   }
 }
 
-/** Any refusal without a known cause may be about an image whose address has expired. */
-function formAfter({ cause, failure, partial }: ModelCallError, prompt: Prompt) {
+/** Forms after a refusal that may be about an image, with the messages that they change. */
+const imageForms = [
+  ['fetched_images', hasAddress],
+  ['newest_images', hasImage],
+  ['no_images', hasImage],
+] as const
+
+/** The form to try after an error; undefined if there is no other. */
+function formAfter(
+  error: unknown,
+  prompt: Prompt,
+  tried: ReadonlySet<RequestForm>,
+): RequestForm | undefined {
+  if (!(error instanceof ModelCallError)) return undefined
+  const { cause, failure, partial } = error
   if (partial.parts.length > 0 || partial.unfinished.size > 0) return undefined
   const text = errorTextOf(cause)
   const [form] = refusals.find(([, refusal]) => refusal.test(text)) ?? []
-  if (form) return form
-  const isUnknown = failure.kind === 'unknown' && !failure.passing
-  return isUnknown && prompt.some(hasAddress) ? 'fetched_images' : undefined
+  if (form) return tried.has(form) ? undefined : form
+  // An address that has expired, a file that the vendor cannot decode, or forbidden content.
+  const isPolicy = failure.kind === 'refused' && statusOf(cause) === 400
+  if (!isPolicy && (failure.kind !== 'unknown' || failure.passing)) return undefined
+  return imageForms.find(([next, applies]) => !tried.has(next) && prompt.some(applies))?.[0]
 }
