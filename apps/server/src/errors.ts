@@ -228,7 +228,7 @@ export const catalogue = {
   file_too_large: [413, 'A file can have at most %s bytes.'],
   image_too_large: [413, 'An image can have at most %s.'],
   session_files_full: [413, 'The files of a session cannot exceed %s.'],
-  fork_too_long: [413, 'A fork can copy at most %s events. Name an earlier event.'],
+  fork_too_long: [413, 'A fork can copy at most %s. Name an earlier event.'],
   value_too_large: [413, 'A stored value can have at most %s bytes.'],
   unsupported_media_type: [415, 'The Content-Type must be %s.'],
   rate_limited: [429, 'Too many requests. Try again in %s s.'],

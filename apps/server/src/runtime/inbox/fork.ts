@@ -1,15 +1,25 @@
 import type { NewFork, Session } from '@outlast/contract'
 import { ApiError } from '../../errors.ts'
 import { newId } from '../../ids.ts'
+import { createShares } from '../../shares.ts'
 import { atomically, type Db } from '../../store/database.ts'
 import { resealSecrets } from '../../store/files/session-storage.ts'
 import { getAgent } from '../../store/models/agents.ts'
 import { type EventRow, readBackwards, readEvents } from '../../store/sessions/events.ts'
 import {
+  type CopiedEvents,
+  copyPieces,
+  forkBytesMax,
+  forkTooLarge,
+  isInPieces,
+  isLongCopy,
+  planPieces,
+  type ReplacedEvent,
+} from '../../store/sessions/fork-pieces.ts'
+import {
   type AsOf,
   copySession,
   type ForkSource,
-  type ReplacedEvent,
   type TakenKey,
 } from '../../store/sessions/forks.ts'
 import type { NewEvent } from '../../store/sessions/log-sql.ts'
@@ -28,7 +38,9 @@ import { feedbackAsOf } from './feedback.ts'
 export type Fork = {
   orgId: string
   sessionId: string
-  source: Pick<ForkSource, 'preview'>
+  source: Pick<ForkSource, 'preview' | 'stored_bytes'>
+  /** The id of the fork. */
+  id: string
   /** The last event that is copied. */
   sequence: number
   changes: Pick<NewFork, 'title' | 'tags' | 'model_id'>
@@ -38,16 +50,21 @@ export type Fork = {
   replaced?: ReplacedEvent | undefined
   /** Set by a caller that has superseded the source. */
   taken?: TakenKey
+  /** Set by a caller that has called `beginCopy`. */
+  copied?: CopiedEvents | undefined
 }
 
-/** Maximum of events that one statement copies within its time limit. */
+/** Maximum of events in a fork. */
 const eventsMax = 200_000
 
 type Cut = { orgId: string; source: ForkSource; sequence: number }
 
 /** Contract: throws `fork_too_long`, `agent_archived` and `quota_exceeded`. */
 export async function checkFork({ quotas }: Node, db: Db, { orgId, source, sequence }: Cut) {
-  if (sequence > eventsMax) throw new ApiError('fork_too_long', String(eventsMax))
+  if (sequence > eventsMax) throw new ApiError('fork_too_long', `${eventsMax} events`)
+  // The length of a part of the log is not known before it is copied.
+  const isWhole = sequence === source.sequence
+  if (isWhole && source.stored_bytes > forkBytesMax) throw forkTooLarge()
   const agent = await getAgent(db, orgId, source.agent_id)
   if (agent.status === 'archived') throw new ApiError('agent_archived', agent.id)
   await quotas.checkStorage(db, orgId, source.bytes)
@@ -56,33 +73,58 @@ export async function checkFork({ quotas }: Node, db: Db, { orgId, source, seque
 }
 
 /**
+ * Long copies of this node. Each holds a connection of requests for many seconds, so most are left
+ * to other requests.
+ */
+const longCopies = createShares(
+  { slots: 2, slotsEach: 1, waitingMax: 0, waitingEachMax: 0 },
+  () => new ApiError('rate_limited', '5'),
+)
+
+/**
+ * Copies the events of a log that is too long for one statement, in a transaction.
+ * Contract: throws `fork_too_long`, and `rate_limited` while another long copy of the organization
+ * runs on this node.
+ */
+async function beginCopy(db: Db, fork: Fork): Promise<CopiedEvents | undefined> {
+  if (!isInPieces(fork.source.stored_bytes)) return undefined
+  const pieces = await planPieces(db, fork)
+  const copy = () => copyPieces(db, fork, pieces)
+  return isLongCopy(pieces) ? longCopies.run(fork.orgId, copy) : copy()
+}
+
+/**
  * Forks a session with its key. The key moves in the transaction that creates the fork.
  * Contract: as `forkSession`; throws `session_without_key`.
  */
 export const forkWithKey = (node: Pick<Node, 'secrets'>, db: Db, fork: Fork): Promise<Session> =>
   atomically(db, async (db) => {
-    const { orgId, sessionId } = fork
-    const id = newId('session')
+    const { orgId, sessionId, id } = fork
+    // Before it locks the source: the turns of the source do not wait for the copy.
+    const copied = await beginCopy(db, fork)
     const { isDone, key } = await supersede(db, { orgId, sessionId, by: id, kind: 'fork' })
     if (!isDone) throw new ApiError('session_without_key')
-    return forkSession(node, db, { ...fork, taken: { id, key } })
+    return forkSession(node, db, { ...fork, copied, taken: { key } })
   })
 
 /**
  * Creates a session with a copy of another session's log up to an event. The source does not
  * change.
- * Contract: throws 404 when the source is deleted, `secrets_unavailable` and `secret_unreadable`.
+ * Contract: throws 404 when the source is deleted, `secrets_unavailable`, `secret_unreadable` and
+ * the errors of `beginCopy`.
  */
 export async function forkSession(
   { secrets }: Pick<Node, 'secrets'>,
   db: Db,
-  { orgId, sessionId, source, sequence, changes, creator, replaced, taken }: Fork,
+  fork: Fork,
 ): Promise<Session> {
+  const { orgId, sessionId, id, source, sequence, changes, creator, replaced, taken } = fork
   const as = await stateAsOf(db, sessionId, { source, sequence, replaced })
   return atomically(db, async (db) => {
-    const copying = { as, changes, creator, replaced, taken }
+    const copied = fork.copied ?? (await beginCopy(db, fork))
+    const copying = { id, as, changes, creator, replaced, taken, copied }
     const { session, hasSecrets } = await copySession(db, { orgId, sessionId }, copying)
-    if (hasSecrets) await resealSecrets({ db, secrets, orgId }, { from: sessionId, to: session.id })
+    if (hasSecrets) await resealSecrets({ db, secrets, orgId }, { from: sessionId, to: id })
     return session
   })
 }

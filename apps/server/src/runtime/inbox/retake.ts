@@ -70,14 +70,14 @@ export async function retakeMessage(
     const created_at = new Date(databaseNow()).toISOString()
     const message = { ...changed, id: newId('message'), created_at }
     const replaced = begun === undefined ? undefined : replacing(original, message, by.traceparent)
-    const taken = { id, key: superseded.key }
-    const fork = { orgId, sessionId, source, sequence, changes: {}, replaced, taken }
-    const { id: forkId } = await forkSession(node, db, fork)
-    const sent = { orgId, sessionId: forkId, message, ...by }
+    const taken = { key: superseded.key }
+    const fork = { orgId, sessionId, id, source, sequence, changes: {}, replaced, taken }
+    await forkSession(node, db, fork)
+    const sent = { orgId, sessionId: id, message, ...by }
     const accepted = replaced
       ? await beginReplaced(node, db, { ...sent, sequence: replaced.sequence })
       : await acceptInput(node, db, { ...sent, mayBegin: true, onBusy: 'steer' })
-    const session = await getSession(db, orgId, forkId)
+    const session = await getSession(db, orgId, id)
     return { session, message, sequence: accepted.sequence, publish: accepted.publish }
   })
 }

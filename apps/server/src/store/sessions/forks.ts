@@ -1,11 +1,17 @@
 import type { LastTurn, NewFork, Rating, Session, TokenUsage } from '@outlast/contract'
 import { ApiError } from '../../errors.ts'
-import { newId } from '../../ids.ts'
 import type { Db, Statement } from '../database.ts'
 import { shardOf } from '../shards.ts'
 import { statement, valuesOf } from '../statements.ts'
-import { readableJson } from '../stored-json.ts'
 import { nanosOf } from '../usage.ts'
+import {
+  type CopiedEvents,
+  copiedRow,
+  noCopiedEvents,
+  type ReplacedEvent,
+  replacedValues,
+  returningCopied,
+} from './fork-pieces.ts'
 import { eventLists, insertEvents, listedEvents, type NewEvent } from './log-sql.ts'
 import { type CreatorOfSession, columns, type SessionRow, toSession } from './sessions.ts'
 import { countedTexts, storeRows } from './texts.ts'
@@ -13,15 +19,19 @@ import { countedTexts, storeRows } from './texts.ts'
 const source: Statement = {
   name: 'fork-source',
   text: `
-select agent_id, sequence, preview, stored_bytes + file_bytes as bytes
+select agent_id, sequence, preview, stored_bytes, stored_bytes + file_bytes as bytes
 from sessions where org_id = $1 and id = $2`,
 }
 
-/** The state of a session before it is copied; `bytes` is the size of its data. */
+/**
+ * The state of a session before it is copied. `bytes` is the size of its data, `stored_bytes`
+ * without files.
+ */
 export type ForkSource = {
   agent_id: string
   sequence: number
   preview: string | null
+  stored_bytes: number
   bytes: number
 }
 
@@ -32,18 +42,10 @@ export async function getForkSource(db: Db, orgId: string, id: string): Promise<
   return row
 }
 
-/**
- * Parsing the record of a model call costs more than its copy: our records begin with the hashes.
- */
-const hashesOfGeneration = `coalesce(
-      regexp_match(substr(data::text, 1, 200), '^{"prompt":"(\\w+)","prompt_is_new":\\w+,"tools":"(\\w+)"'),
-      array[${readableJson('data')}->>'prompt', ${readableJson('data')}->>'tools']
-    )`
-
 /** Texts named by the copied events: marked as used, and stored again if they are being deleted. */
 const namedTexts = `(
     select hash, body from texts
-    where org_id = :orgId and hash = any(array(select distinct unnest(hashes) from e))
+    where org_id = :orgId and hash = any(array(select distinct unnest(hashes) from e) || :hashes::text[])
   ) n`
 
 /** A session of a channel is that of its key, and one that takes a place that of the one before. */
@@ -87,12 +89,13 @@ const ofCopy: Record<string, string> = {
   file_count: 'n.files',
   feedback: ':feedback::text[]',
 }
-const copied = [...new Set([...columns, ...Object.keys(ofCopy)])]
+const copiedColumns = [...new Set([...columns, ...Object.keys(ofCopy)])]
 
 /**
- * One statement, so that the copy is of one moment and is stored completely or not at all. The
- * source is locked against deletion only: a copy is made before its end user is deleted, or not at
- * all. So are its bytes: a file that is being deleted with the last of them is not copied.
+ * One statement, so that the copy is of one moment. Only the events of a long log are copied before
+ * it, in the same transaction. The source is locked against deletion only: a copy is made
+ * before its end user is deleted, or not at all. So are its bytes: a file that is being deleted
+ * with the last of them is not copied.
  */
 const copy = statement(
   'fork-session',
@@ -115,26 +118,22 @@ with o as (
   select k.org_id, :id, k.kind, k.name, k.body, k.hidden_from_model, k.created_at, k.updated_at
   from o join session_storage k on k.session_id = o.id and (k.kind = 'value' or :isTaken)
   returning kind, octet_length(body) as bytes
-), e as (${insertEvents(`
-  select :id, e.sequence, e.type, e.ts,
-    case when e.sequence = :replacedSequence::integer then :replacedContext::json else e.context end,
-    case when e.sequence = :replacedSequence then :replacedData::json else e.data end, e.tags
-  from o join events e on e.session_id = o.id and e.sequence <= :sequence
+), e as (${insertEvents(`${copiedRow}
+  from o join events e on e.session_id = o.id and e.sequence > :copiedTo::integer and e.sequence <= :sequence
   union all
   select :id, :sequence + n.ord, n.type, o.now, n.context, n.data, n.tags
   from o, ${listedEvents}`)}
-  returning octet_length(data::text) as bytes,
-    case when type = 'llm.generation' then ${hashesOfGeneration} end as hashes
+  ${returningCopied}
 ), x as (${storeRows(':orgId', namedTexts)}
 ), n as (
   select
     (select count(*) from f) as files,
     (select coalesce(sum(size_bytes), 0) from f) as file_bytes,
-    (select coalesce(sum(bytes), 0) from e) + (select coalesce(sum(bytes), 0) from k) as stored_bytes,
+    (select coalesce(sum(bytes), 0) + :bytes::bigint from e) + (select coalesce(sum(bytes), 0) from k) as stored_bytes,
     (select count(*) from k where kind = 'secret') as secrets
 ), s as (
-  insert into sessions (${copied.join(', ')})
-  select ${copied.map((name) => ofCopy[name] ?? `o.${name}`).join(', ')}
+  insert into sessions (${copiedColumns.join(', ')})
+  select ${copiedColumns.map((name) => ofCopy[name] ?? `o.${name}`).join(', ')}
   from o, n
   returning ${columns.join(', ')}, stored_bytes + file_bytes as bytes
 ), c as (
@@ -167,18 +166,19 @@ export type AsOf = {
   ending: readonly NewEvent[]
 }
 
-/** The id of a fork that supersedes its source, and the key of the source. */
-export type TakenKey = { id: string; key: string | null }
-
-/** Takes the place of an event in the copy; `context` and `data` are JSON. */
-export type ReplacedEvent = { sequence: number; context: string; data: string }
+/** Set for a fork that supersedes its source: the key of the source. */
+export type TakenKey = { key: string | null }
 
 type Copying = {
+  /** The id of the copy. */
+  id: string
   as: AsOf
   changes: Pick<NewFork, 'title' | 'tags' | 'model_id'>
   creator?: CreatorOfSession | undefined
   replaced?: ReplacedEvent | undefined
   taken?: TakenKey | undefined
+  /** Set if the transaction has copied the events of a long log. */
+  copied?: CopiedEvents | undefined
 }
 
 export type Forked = { session: Session; hasSecrets: boolean }
@@ -191,23 +191,21 @@ export type Forked = { session: Session; hasSecrets: boolean }
 export async function copySession(
   db: Db,
   { orgId, sessionId }: { orgId: string; sessionId: string },
-  { as, changes, creator, replaced, taken }: Copying,
+  { id, as, changes, creator, replaced, taken, copied = noCopiedEvents }: Copying,
 ): Promise<Forked> {
-  const { id, key } = taken ?? { id: newId('session'), key: null }
   const { usage, ending } = as
   const values = valuesOf(copy, {
     orgId,
     sessionId,
     id,
-    key,
+    key: taken?.key ?? null,
     isTaken: taken !== undefined,
     apiKeyId: creator?.apiKeyId ?? null,
     accountId: creator?.accountId ?? null,
     ...eventLists(ending),
     ...as,
-    replacedSequence: replaced?.sequence ?? null,
-    replacedContext: replaced?.context ?? null,
-    replacedData: replaced?.data ?? null,
+    ...replacedValues(replaced),
+    ...copied,
     lastTurn: as.lastTurn && JSON.stringify(as.lastTurn),
     feedback: as.feedback.length > 0 ? as.feedback : null,
     title: changes.title ?? null,

@@ -2,7 +2,7 @@ import { ErrorResponse, NewFork, Session } from '@outlast/contract'
 import { creatorOf } from '../../../access/principal.ts'
 import { masked } from '../../../capabilities/catalog/masking.ts'
 import { ApiError, invalidAt } from '../../../errors.ts'
-import { parseId } from '../../../ids.ts'
+import { newId, parseId } from '../../../ids.ts'
 import { modelScope } from '../../../providers/keys.ts'
 import { checkFork, forkSession, forkWithKey } from '../../../runtime/inbox/fork.ts'
 import type { Db } from '../../../store/database.ts'
@@ -37,12 +37,13 @@ export function forkRoutes({ app, node }: Api): void {
       if (body.model_id) await checkModel(db, modelScope(node.config, orgId), body.model_id)
       await checkFork(node, db, { orgId, source, sequence })
       const creator = creatorOf(principal)
-      const fork = { orgId, sessionId, source, sequence, changes: body, creator }
+      const id = newId('session')
+      const fork = { orgId, sessionId, id, source, sequence, changes: body, creator }
       const session = await (body.take_key ? forkWithKey : forkSession)(node, db, fork)
       if (body.take_key) {
         committed.push(() => node.bus.changed(orgId, { noun: 'session', id: sessionId }))
       }
-      committed.push(() => node.bus.changed(orgId, { noun: 'session', id: session.id }))
+      committed.push(() => node.bus.changed(orgId, { noun: 'session', id }))
       return reply.code(201).send(sessionView(principal, masked(node.capabilities, session)))
     },
   })
