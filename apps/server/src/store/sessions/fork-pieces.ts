@@ -57,7 +57,7 @@ group by piece order by piece`,
 }
 
 /** Events up to `last`, and their stored size. */
-export type Piece = { last: number; stored: number }
+export type ForkPiece = { last: number; stored: number }
 
 const copyPiece = statement(
   'fork-piece',
@@ -87,13 +87,14 @@ export type EventsToCopy = {
 export const isInPieces = (bytes: number) => bytes > pieceBytes
 
 /** Divides the events of a copy into pieces. */
-export const planPieces = (db: Db, { sessionId, sequence }: EventsToCopy): Promise<Piece[]> =>
-  db.run<Piece>(plan, [sessionId, sequence])
+export const planPieces = (db: Db, { sessionId, sequence }: EventsToCopy): Promise<ForkPiece[]> =>
+  db.run<ForkPiece>(plan, [sessionId, sequence])
 
-const storedIn = (pieces: readonly Piece[]) => pieces.reduce((sum, { stored }) => sum + stored, 0)
+const storedIn = (pieces: readonly ForkPiece[]) =>
+  pieces.reduce((sum, { stored }) => sum + stored, 0)
 
 /** True if a copy takes several seconds. */
-export const isLongCopy = (pieces: readonly Piece[]) => storedIn(pieces) > longBytes
+export const isLongCopy = (pieces: readonly ForkPiece[]) => storedIn(pieces) > longBytes
 
 /**
  * Copies the pieces, a statement each. They lock nothing: events do not change, and if the source
@@ -104,7 +105,7 @@ export const isLongCopy = (pieces: readonly Piece[]) => storedIn(pieces) > longB
 export async function copyPieces(
   db: Db,
   copy: EventsToCopy,
-  pieces: readonly Piece[],
+  pieces: readonly ForkPiece[],
 ): Promise<CopiedEvents> {
   const replaced = replacedValues(copy.replaced)
   const hashes = new Set<string>()
