@@ -3,7 +3,7 @@ import { isOutlastError, OutlastError } from './error.ts'
 import type { CallOptions, Http, Query } from './http.ts'
 import { expectType, notOutlast } from './media-type.ts'
 import { eachOf } from './portions.ts'
-import { backoff, isTemporary, pause } from './retry.ts'
+import { backoff, isTemporary, pause, retryAfterMsMax } from './retry.ts'
 import { createFrameParser, type Frame } from './sse.ts'
 
 /** Settings of the connections of a stream. */
@@ -31,8 +31,6 @@ export type Source<T> = {
 
 const backoffMs = { first: 200, most: 10_000 }
 const retryMsDefault = 100
-/** Longest pause that a server can request. */
-const retryAfterMsMax = 60_000
 /** Servers send `connected` at once. A connection that is silent for this time is buffered. */
 const firstMsMax = 10_000
 /** A connection that was open for this time does not count as a failure. */

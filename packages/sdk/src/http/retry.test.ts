@@ -136,6 +136,16 @@ test('retries a message of a channel while its first attempt is still running', 
   assert.deepEqual([keys.length, new Set(keys).size], [2, 1])
 })
 
+test('a Retry-After of 0 does not make retries immediate', async (t) => {
+  const now = busy(503, 'shutting_down', { 'retry-after': '0' })
+  const { outlast, seen } = await behind(t, now, now, now)
+  const begun = performance.now()
+  await outlast.agents.list()
+  assert.equal(seen.length, 4)
+  // At least half of 250, 500 and 1,000 ms.
+  assert.ok(performance.now() - begun >= 875)
+})
+
 test('rejects with retryAfterMs when Retry-After is too long', async (t) => {
   const late = await behind(t, busy(429, 'rate_limited', { 'retry-after': '3600' }))
   await assert.rejects(

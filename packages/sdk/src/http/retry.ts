@@ -2,7 +2,8 @@ import { whenAborted } from './abort.ts'
 import { isOutlastError, OutlastError } from './error.ts'
 
 const backoffMs = { first: 250, most: 8_000 }
-const retryAfterMsMax = 60_000
+/** Longest pause that a server can ask for. */
+export const retryAfterMsMax = 60_000
 /** Statuses after which a retry can succeed. */
 const temporary = new Set([408, 429, 502, 503, 504])
 /** Codes with these statuses after which a retry fails as well. */
@@ -37,12 +38,9 @@ export const isGone = (error: unknown) => gone.some((code) => isOutlastError(err
 
 /** Returns the pause in ms before a retry. Contract: throws the error if it would be too long. */
 export function waitOf(attempt: number, error: unknown): number {
-  const asked = (error as OutlastError).retryAfterMs
-  if (asked !== undefined) {
-    if (asked > retryAfterMsMax) throw error
-    return asked
-  }
-  return backoff(attempt, backoffMs)
+  const asked = (error as OutlastError).retryAfterMs ?? 0
+  if (asked > retryAfterMsMax) throw error
+  return Math.max(asked, backoff(attempt, backoffMs))
 }
 
 /** Returns an exponential backoff in ms with jitter. */

@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { beforeAll } from '../../../../apps/server/test/hooks.ts'
+import { startProxy } from '../../test/proxy.ts'
 import { says, startClient } from '../../test/session.ts'
 import { keep, when } from '../../test/store.ts'
 import type { OutlastError } from '../http/error.ts'
+import { createOutlast } from '../index.ts'
 import type { SessionSnapshot } from './session-snapshot.ts'
 import { sharedSessionStore } from './shared-stores.ts'
 
@@ -26,6 +28,24 @@ test('a session that views named by its id is not the new session of its agent',
   assert.deepEqual(second.getSnapshot().items, [])
   assert.equal(sharedSessionStore({ outlast, agentId }), second)
   assert.equal(sharedSessionStore({ outlast, sessionId }), first)
+})
+
+test('a view that comes while a message still creates a session has another one', async (t) => {
+  const network = await startProxy(t, client.server.url)
+  const outlast = createOutlast({ url: network.url })
+  const { id: agentId } = await outlast.agents.create({ name: 'Ada', system_prompt: 'x' })
+  network.refuse(true)
+  network.cutAll()
+  const first = sharedSessionStore({ outlast, agentId })
+  const leave = first.subscribe(() => {})
+  const sent = first.send(says({ text: 'Good morning' }))
+  assert.equal(sharedSessionStore({ outlast, agentId }), first)
+  leave()
+  const second = sharedSessionStore({ outlast, agentId })
+  assert.deepEqual(second.getSnapshot().items, [])
+  network.refuse(false)
+  const messages = [await sent, await second.send('Another chat')]
+  assert.equal(new Set(messages.map(({ session_id }) => session_id)).size, 2)
 })
 
 test('the id of a session names that session, also after its view moved to another one', async (t) => {

@@ -34,5 +34,7 @@ function isFor(store: SessionStore, { sessionId, agentId, key }: SessionStoreOpt
   if (sessionId !== undefined) return sessionId === current
   if (target.sessionId !== undefined || agentId !== target.agentId) return false
   if (key !== target.key) return false
-  return key !== undefined || current === undefined || (isInUse() && !named.has(store))
+  if (key !== undefined) return true
+  const isUnused = current === undefined && getSnapshot().items.length === 0
+  return isUnused || (isInUse() && !named.has(store))
 }

@@ -1,7 +1,7 @@
 import type { NewSession } from '@outlast/contract'
 import { isOutlastError, type OutlastError } from '../http/error.ts'
 import { newKey } from '../http/http.ts'
-import { backoff, isTemporary, pause } from '../http/retry.ts'
+import { backoff, isTemporary, pause, retryAfterMsMax } from '../http/retry.ts'
 import { sharedRun } from '../http/shared-run.ts'
 import type { ClientTool } from '../turns/client-tool.ts'
 import type { UserMessage } from '../turns/transcript-items.ts'
@@ -80,7 +80,8 @@ export function createStoreCore(outlast: SessionClient, target: SessionTarget): 
 
 /**
  * Contract: several calls create one session, also if a response is lost. A call after a refusal,
- * or after the deletion of the session, asks again.
+ * or after the deletion of the session, asks again. Without a subscriber and a message, nothing is
+ * sent.
  */
 function createOpener(coreOf: () => StoreCore) {
   let idempotencyKey = newKey()
@@ -89,7 +90,10 @@ function createOpener(coreOf: () => StoreCore) {
     const { agentId, key, create: settings } = core.target
     const body = { ...settings, ...(agentId && { agent_id: agentId }), ...(key && { key }) }
     const options = { idempotencyKey, retriesMax: 0 }
-    const request = () => core.outlast.sessions.create(body, options)
+    const request = async () => {
+      if (core.listeners.size === 0 && core.pending.length === 0) throw unused()
+      return core.outlast.sessions.create(body, options)
+    }
     const { id } = await persist(core, request).catch((error) => {
       if (isStoredRefusal(error)) idempotencyKey = newKey()
       throw error
@@ -100,6 +104,8 @@ function createOpener(coreOf: () => StoreCore) {
   })
   return async () => coreOf().sessionId ?? create()
 }
+
+const unused = () => new DOMException('No view uses the session.', 'AbortError')
 
 /**
  * Tests whether the server refused a request, and so returns the same response to each later one
@@ -172,7 +178,8 @@ export async function persist<T>(
       if (isOver) throw errorFrom(error)
       const temporary = error as OutlastError
       setConnection(core, temporary)
-      await pause(Math.max(temporary.retryAfterMs ?? 0, backoff(attempt, backoffMs)), signal)
+      const asked = Math.min(temporary.retryAfterMs ?? 0, retryAfterMsMax)
+      await pause(Math.max(asked, backoff(attempt, backoffMs)), signal)
     }
   }
 }

@@ -87,6 +87,11 @@ const oddities: [what: string, work: () => unknown, expected: RegExp][] = [
   ['what is too long as bytes', () => '€'.repeat(3 * 1024 * 1024), /too long/],
   ['a rejection', () => Promise.reject(new Error('no luck')), /^no luck$/],
   ['an error without a word', () => Promise.reject(new RangeError()), /^RangeError$/],
+  [
+    'an error whose message is an object',
+    () => Promise.reject(Object.assign(new Error(), { message: { code: 7 } })),
+    /^\[object Object\]$/,
+  ],
   ['a thrown thing', () => Promise.reject(Object.create(null)), /^The tool failed\.$/],
 ]
 
@@ -146,6 +151,28 @@ test('ignores that a call was already answered', async () => {
     ['end', 'end'],
   )
   assert.deepEqual(work.ran, [1], 'one program runs it once')
+})
+
+test('a turn runs a call that another turn of the program has left', async () => {
+  const begun: AbortSignal[] = []
+  const work = tool((_, signal) => {
+    begun.push(signal)
+    if (begun.length > 1) return 'mine'
+    return new Promise((_, reject) => {
+      signal.addEventListener('abort', () => reject(signal.reason))
+    })
+  })
+  const session = await sessionWith(work)
+  const leaving = new AbortController()
+  const first = session.send(once, { tools: [work], signal: leaving.signal })
+  const left = assert.rejects(async () => await first, /left/)
+  await until(session.events(), isOfType('tool.call_requested'))
+  const second = session.resume({ tools: [work] })
+  await until(second, isOfType('tool.call_requested'))
+  leaving.abort(new Error('left'))
+  await left
+  assert.equal((await second).text, 'end')
+  assert.deepEqual(await said(session), ['mine'])
 })
 
 test('resume runs waiting calls and skips calls with an outcome', async () => {
@@ -265,6 +292,17 @@ test('leaves an undecided approval to another client', async () => {
   assert.equal(asked.length, 1)
 })
 
+test('a turn decides on a call that another turn of the program leaves', async () => {
+  const session = await client.start({}, guarded('write_file'))
+  const asked = new Promise<void>((resolve) => {
+    const turn = session.send(writes('a'), { onApproval: () => resolve() as undefined })
+    turn.then(() => {})
+  })
+  await asked
+  const turn = session.resume({ onApproval: () => ({ decision: 'approve' }) })
+  assert.equal((await turn).text, 'end')
+})
+
 test('rejects the turn for an invalid or failed decision, which can be repeated', async () => {
   const session = await client.start({}, guarded('write_file'))
   const wrong = { decision: 'approve', arguments: { nothing: 1 } } as const
@@ -272,5 +310,7 @@ test('rejects the turn for an invalid or failed decision, which can be repeated'
   await assert.rejects(async () => await bad, { code: 'invalid_request' })
   const broken = session.resume({ onApproval: () => Promise.reject(new Error('no idea')) })
   await assert.rejects(async () => await broken, /no idea/)
+  const nameless = session.resume({ onApproval: () => Promise.reject() })
+  await assert.rejects(async () => await nameless, /A handler failed/)
   assert.equal((await session.resume({ onApproval: () => ({ decision: 'approve' }) })).text, 'end')
 })

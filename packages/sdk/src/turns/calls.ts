@@ -7,8 +7,9 @@ import type {
   ToolCall,
 } from '@outlast/contract'
 import { linked, whenAborted } from '../http/abort.ts'
-import { OutlastError } from '../http/error.ts'
+import { isOutlastError, OutlastError } from '../http/error.ts'
 import { type Http, path } from '../http/http.ts'
+import { isTemporary, pause, retryAfterMsMax } from '../http/retry.ts'
 import { sharedRun } from '../http/shared-run.ts'
 import type { ClientTool } from './client-tool.ts'
 import { outcomeOf, tooLong } from './outcome.ts'
@@ -38,14 +39,37 @@ type EventPage = { data: Event[] }
 /** Minutes of retries, so that a restart of the server does not lose the result of a long call. */
 const retriesMax = 30
 
+/** The turn of this program that handles a call. Resolves to false if it leaves the call. */
+type Claim = Promise<boolean>
+
 /** Claims of calls. If two turns of a program follow the same turn, one of them runs its tools. */
-const claims = new WeakMap<Http, Map<string, AbortController>>()
+const claims = new WeakMap<Http, Map<string, Claim>>()
 
 function claimsOf(http: Http) {
-  const claimed = claims.get(http) ?? new Map<string, AbortController>()
+  const claimed = claims.get(http) ?? new Map<string, Claim>()
   claims.set(http, claimed)
   return claimed
 }
+
+/**
+ * Claims a call as soon as no other turn of this program handles it. Returns what ends the claim;
+ * undefined if the call is answered.
+ */
+async function claimCall(claimed: Map<string, Claim>, id: string) {
+  for (let other = claimed.get(id); other; other = claimed.get(id))
+    if (await other) return undefined
+  let resolve: (isAnswered: boolean) => void
+  const claim: Claim = new Promise((resolved) => {
+    resolve = resolved
+  })
+  claimed.set(id, claim)
+  return (isAnswered: boolean) => {
+    if (claimed.get(id) === claim) claimed.delete(id)
+    resolve(isAnswered)
+  }
+}
+
+const answeredWork = Promise.resolve(true)
 
 /** Role of each event type for the calls of a turn. */
 const roles = {
@@ -135,15 +159,15 @@ export function createCalls(
 
   /** Contract: a call whose tool is gone, or whose check failed, can be taken again. */
   async function handle(key: string, event: Event): Promise<boolean> {
-    const claim = `${sessionId} ${key}`
-    if (claimed.has(claim)) return true
+    const leave = await claimCall(claimed, `${sessionId} ${key}`)
+    if (!leave) return true
     const { controller, unlink } = linked(signal, over.signal)
-    claimed.set(claim, controller)
     let work: Work | undefined
+    let isAnswered = false
     // A tool that ignores its signal must not keep others from the call.
     const release = () => {
       running.delete(key)
-      if (claimed.get(claim) === controller) claimed.delete(claim)
+      leave(isAnswered)
     }
     whenAborted(controller.signal, release)
     try {
@@ -151,7 +175,8 @@ export function createCalls(
       if (settled.has(key) || controller.signal.aborted) return true
       work = worksOf(event).find(([, other]) => other === key)?.[2]
       if (work) running.set(key, controller)
-      return !!(await work?.(controller.signal))
+      isAnswered = !!(await work?.(controller.signal))
+      return isAnswered
     } catch (error) {
       if (!controller.signal.aborted && !isAnsweredElsewhere(error)) onError(error)
       return true
@@ -187,8 +212,7 @@ export function createCalls(
   return {
     /** Returns the calls of an event that was taken, by id. False: left to another client. */
     handled(event: Event): Map<string, Promise<boolean>> {
-      const settledWork = Promise.resolve(true)
-      return new Map(worksOf(event).map(([id, key]) => [id, begun.get(key) ?? settledWork]))
+      return new Map(worksOf(event).map(([id, key]) => [id, begun.get(key) ?? answeredWork]))
     },
     /** Starts the calls that an event requests, and stops those that it ends. */
     take(event: Event) {
@@ -257,8 +281,17 @@ async function submit(
 ): Promise<boolean> {
   if (!body || signal.aborted) return signal.aborted
   const at = `${path`/v1/sessions/${sessionId}`}/${place}`
-  await http.call('POST', at, { body }, { signal, retriesMax })
-  return true
+  for (;;) {
+    try {
+      await http.call('POST', at, { body }, { signal, retriesMax })
+      return true
+    } catch (error) {
+      // The server asked for a longer pause than other requests wait for.
+      const isAsked = isOutlastError(error) && (error.retryAfterMs ?? 0) > retryAfterMsMax
+      if (!isAsked || !isTemporary(error)) throw error
+      await pause(retryAfterMsMax, signal)
+    }
+  }
 }
 
 async function answer(

@@ -35,8 +35,8 @@ const isTooLong = (json: string) =>
 
 function sentenceOf(error: unknown): string {
   try {
-    const said = error instanceof Error ? error.message || error.name : String(error)
-    return said || 'The tool failed.'
+    const said = error instanceof Error ? error.message || error.name : error
+    return String(said) || 'The tool failed.'
   } catch {
     return 'The tool failed.'
   }

@@ -48,8 +48,8 @@ type Begun = {
 /** Creates a turn. `begin` resolves to the turn to follow. */
 export function createTurn(http: Http, sessionId: string, { begin, options, output }: Begun): Turn {
   const failing = new AbortController()
-  const newCalls = () =>
-    createCalls(http, sessionId, { ...options, onError: (error) => failing.abort(error) })
+  const onError = (error: unknown = new Error('A handler failed.')) => failing.abort(error)
+  const newCalls = () => createCalls(http, sessionId, { ...options, onError })
   let calls = newCalls()
   let last: Following | undefined
   /** The id of the turn, once an event has it. */
