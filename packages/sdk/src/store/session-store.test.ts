@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { Event } from '@outlast/contract'
 import { addBudget } from '../../../../apps/server/test/budgets.ts'
 import { beforeAll } from '../../../../apps/server/test/hooks.ts'
@@ -237,25 +236,6 @@ test('a subscriber that is replaced at once keeps the stream, and the last one c
   await store.send(slow)
   await when(t, store, ({ items }) => items.length === 2)
   assert.equal(streams, 1)
-})
-
-test('a store that its last subscriber has left creates no session', async (t) => {
-  const { id: agentId } = await outlast.agents.create({ name: 'Ada', system_prompt: 'x' })
-  let asked = 0
-  const remote = createOutlast({
-    url: server.url,
-    fetch: async () => {
-      asked += 1
-      throw new TypeError('fetch failed')
-    },
-  })
-  const store = createSessionStore({ outlast: remote, agentId, key: 'left' })
-  const leave = store.subscribe(() => {})
-  await when(t, store, ({ connection }) => connection === 'lost')
-  leave()
-  const before = asked
-  await sleep(1_500)
-  assert.equal(asked, before)
 })
 
 test('a key names one session, also for two stores at the same time', async (t) => {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { beforeAll } from '../../../../apps/server/test/hooks.ts'
 import { startProxy } from '../../test/proxy.ts'
 import { says, startClient } from '../../test/session.ts'
@@ -46,6 +47,25 @@ test('a view that comes while a message still creates a session has another one'
   network.refuse(false)
   const messages = [await sent, await second.send('Another chat')]
   assert.equal(new Set(messages.map(({ session_id }) => session_id)).size, 2)
+})
+
+test('a store that its last subscriber has left creates no session', async (t) => {
+  const { id: agentId } = await client.outlast.agents.create({ name: 'Ada', system_prompt: 'x' })
+  let asked = 0
+  const remote = createOutlast({
+    url: client.server.url,
+    fetch: async () => {
+      asked += 1
+      throw new TypeError('fetch failed')
+    },
+  })
+  const store = sharedSessionStore({ outlast: remote, agentId, key: 'left' })
+  const leave = store.subscribe(() => {})
+  await when(t, store, ({ connection }) => connection === 'lost')
+  leave()
+  const before = asked
+  await sleep(1_500)
+  assert.equal(asked, before)
 })
 
 test('the id of a session names that session, also after its view moved to another one', async (t) => {

@@ -15,6 +15,7 @@ import type { Lease } from '../lease.ts'
 import type { StoredEvent } from '../log/spans.ts'
 import type { LoggedEvent, TurnState } from '../log/state.ts'
 import type { Node } from '../node.ts'
+import type { ImageRoom } from '../tools/image-room.ts'
 import type { LiveWriter } from './live.ts'
 
 /** An event that is decided but not stored yet. */
@@ -94,6 +95,7 @@ export type TurnLog = {
   /** The model of the latest call, and forms of requests that it has required in this attempt. */
   modelOfForms: string | undefined
   forms: Set<RequestForm>
+  readonly imageRoom: ImageRoom
   /** Log bytes not yet added to the organization's counters. */
   uncounted: number
   /** Model text since the last append. Followers can read it until the outcome is stored. */

@@ -22,6 +22,7 @@ import type { StoredEvent } from '../log/spans.ts'
 import { fold, type LoggedEvent } from '../log/state.ts'
 import { findResumingEvent } from '../log/wait.ts'
 import type { Node } from '../node.ts'
+import { imageRoomAfter } from '../tools/image-room.ts'
 import type { Turn, TurnFacts, TurnLog } from './attempt.ts'
 import { FencedError, NotUnderstoodError } from './errors.ts'
 import { loggedEvent } from './journal.ts'
@@ -147,6 +148,7 @@ function logFrom(
     granted: undefined,
     modelOfForms: undefined,
     forms: new Set(),
+    imageRoom: imageRoomAfter(events),
     live: undefined,
     // The node that began a resumed turn has counted its message.
     uncounted: state.phase.kind === 'unbegun' && !state.input?.again ? bytes : 0,

@@ -282,6 +282,7 @@ async function runOne(
     node: { toolDb: node.toolDb, bus: node.bus, log: logOf(turn) },
     target,
     startedAt: pending.startedAt!,
+    imageRoom: turn.imageRoom,
   })
   const [outcome] = await Promise.race([running.then((ended) => [ended]), asking.raised])
   asking.end()

@@ -18,6 +18,7 @@ import { TimeLimitError, withTimeLimit } from '../../time-limit.ts'
 import { throughOutages } from '../journal/append.ts'
 import { mayRepeatCall, type OpenCall } from '../log/open-calls.ts'
 import type { Node } from '../node.ts'
+import { type ImageRoom, omittedImages, takeRoom } from './image-room.ts'
 import { boundedError, boundedOutput } from './output.ts'
 
 export type ToolOutcome = EventDataOf<'tool.completed'>
@@ -40,6 +41,8 @@ export type ToolRun = {
   target: FileTarget
   /** The sequence of its start. */
   startedAt: number
+  /** Room for images in results of the turn, which the call reduces. */
+  imageRoom: ImageRoom
 }
 
 /** Runs one tool call. Contract: never throws; the outcome has the error. */
@@ -128,19 +131,22 @@ const problemsMax = 10
 
 /** Converts a result for the log: one text, followed by images if any. */
 async function resultParts(
-  { call, node, target, outputBytesMax }: ToolRun,
+  { call, node, target, outputBytesMax, imageRoom }: ToolRun,
   result: unknown,
 ): Promise<ContentPart[]> {
   const { json, images, whole } = serializeResult(result)
   const { toolDb: db, bus } = node
   const keeping = { db, bus, target, callId: call.id, whole }
   const text = await boundedOutput(json, outputBytesMax, keeping)
-  const shown = images.map(({ base64, mediaType: media_type }) => ({
+  const fitting = images.filter(({ base64 }) => takeRoom(imageRoom, base64.length))
+  const shown = fitting.map(({ base64, mediaType: media_type }) => ({
     type: 'image' as const,
     base64,
     media_type,
   }))
-  return [{ type: 'text', text }, ...shown]
+  const left = images.length - shown.length
+  const said = left > 0 ? `${text}\n${omittedImages(left)}` : text
+  return [{ type: 'text', text: said }, ...shown]
 }
 
 function toolErrorText({ call, node, outputBytesMax }: ToolRun, error: unknown): string {
