@@ -123,14 +123,16 @@ test('a strict consumer compiles against its types, in a page and in Node', () =
   assert.equal(complaintsOf('node', consumer, { lib: ['es2022'], types: ['node'] }), '')
 })
 
+const late =
+  /Promise\.(withResolvers|try)|AbortSignal\.any|\busing\b [a-z]\w* =|Array\.fromAsync|Map\.groupBy|\.(union|intersection|difference)\(|\b(process|Buffer|require|__dirname|setImmediate)\b[.(]/
+const codeOf = (text: string) => text.replace(/\/\*[\s\S]*?\*\/|\/\/.*$/gm, '')
+
 test('it names no other package, no global of Node, and no API newer than Node 20', () => {
-  const late =
-    /Promise\.(withResolvers|try)|AbortSignal\.any|\busing\b [a-z]\w* =|Array\.fromAsync|Map\.groupBy|\.(union|intersection|difference)\(|\b(process|Buffer|require|__dirname|setImmediate)\b[.(]/
   const files = globSync('**/*.{js,d.ts}', { cwd: sdk })
   assert.ok(files.length > 100)
   for (const file of files) {
     const text = readFileSync(path.join(sdk, file), 'utf8')
-    const code = text.replace(/\/\*[\s\S]*?\*\/|\/\/.*$/gm, '')
+    const code = codeOf(text)
     assert.doesNotMatch(code, late, file)
     const named = [...code.matchAll(/(?:from |import\(|import )['"]([^'"]+)['"]/g)]
     for (const [, name] of named) {
@@ -181,7 +183,7 @@ test('the built client runs a turn on the oldest installed Node', async (t) => {
   assert.match(text, /simulated/i)
 })
 
-test('packages for front ends are built on it, with the folds that they import', () => {
+test('packages for front ends are built on it, with the folds that they import, for Node 20', () => {
   const place = path.dirname(sdk)
   for (const name of packages) buildPackage(name, place)
   const files = globSync(`{${packages.join()}}/**/*.{js,ts}`, { cwd: place })
@@ -189,5 +191,6 @@ test('packages for front ends are built on it, with the folds that they import',
   for (const file of files) {
     const text = readFileSync(path.join(place, file), 'utf8')
     assert.doesNotMatch(text, /@outlast\/contract|'\.\.\/(?!folds\/)/, file)
+    assert.doesNotMatch(codeOf(text), late, file)
   }
 })

@@ -276,3 +276,44 @@ test('a route ends at a call that none of its handlers answers', async () => {
   assert.equal(chunks.at(-1), 'finish')
   await outlast.sessions.cancelTurn(session.id)
 })
+
+const failing = () => {
+  throw new Error('secret of the route')
+}
+
+test('a route ends its stream with a chunk for an error that is not of a failed turn', async () => {
+  const outlast = createOutlast({ url: server.url })
+  const shown = async (turn: Parameters<typeof toUIMessageStreamResponse>[0]) => {
+    const text = await toUIMessageStreamResponse(turn).text()
+    const [, error] = /data: (\{"type":"error".*\})\n\ndata: \[DONE\]\n\n$/.exec(text) ?? []
+    return (JSON.parse(error ?? '{}') as { errorText?: string }).errorText
+  }
+  const unknown = outlast.session(`session_${'0'.repeat(32)}`)
+  assert.match((await shown(unknown.send('Hello.'))) ?? '', /not found/i)
+  const session = outlast.session(await outlast.sessions.create({ agent_id: agent.id }))
+  const script = scripted({ tool_calls: [write('own')] }, { text: 'Done.' })
+  const failed = await shown(session.send(script, { onApproval: failing }))
+  assert.equal(failed, 'Internal server error')
+  assert.match((await shown(session.send('Hello.', { on_busy: 'reject' }))) ?? '', /turn/)
+  await outlast.sessions.cancelTurn(session.id)
+})
+
+test('cancelling the stream of an answer closes its connection while the answer is silent', async () => {
+  const transport = new OutlastChatTransport({ url: server.url, agentId: agent.id })
+  const text = scripted({ text: 'Late.', delay_ms: 60_000 })
+  const asked = { id: 'm1', role: 'user', parts: [{ type: 'text', text }] }
+  const about = { chatId: 'left', trigger: 'submit-message' as const, messageId: undefined }
+  const stream = await transport.sendMessages({ ...about, messages: [asked] })
+  const reader = stream.getReader()
+  for (const type of ['start', 'start-step']) {
+    assert.equal((await reader.read()).value?.type, type)
+  }
+  const silent = reader.read()
+  await reader.cancel()
+  assert.equal((await silent).done, true)
+  await eventually(async () => {
+    const { body } = await server.call('GET', '/metrics')
+    assert.match(body, /^outlast_sse_clients 0$/m)
+  })
+  await transport.stop('left')
+})

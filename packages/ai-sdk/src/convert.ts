@@ -9,7 +9,7 @@ import {
   type UIChunk,
   type UIMessageOf,
 } from '@outlast/contract/folds/ai-sdk'
-import type { Event, Turn } from '@outlast/sdk'
+import { type Event, isOutlastError, type Turn } from '@outlast/sdk'
 
 /** Converts the stored events of a session, in order, to messages of the AI SDK. */
 export const toUIMessages = (events: Iterable<Event>, options?: MessageOptions): UIMessageOf[] =>
@@ -127,21 +127,38 @@ function startOfJoined({ turnId }: TurnFold, { type, ts, context }: Event): UICh
   return [{ type: 'start', messageId: turn_id, messageMetadata: metadata }, { type: 'start-step' }]
 }
 
-/** The stream of a turn as the response of a route, for `DefaultChatTransport`. */
+/**
+ * The stream of a turn as the response of a route, for `DefaultChatTransport`. An error that is not
+ * that of a failed turn, such as an unknown session, is its last chunk.
+ */
 export function toUIMessageStreamResponse(
   turn: TurnEvents,
   { status = 200, headers, ...options }: StreamOptions & ResponseInit = {},
 ): Response {
-  const frames = toUIMessageStream(turn, options).pipeThrough(
-    new TransformStream<UIChunk, Uint8Array>({
-      transform: (chunk, controller) => controller.enqueue(frameOf(JSON.stringify(chunk))),
-      flush: (controller) => controller.enqueue(frameOf('[DONE]')),
-    }),
-  )
+  const chunks = toUIMessageStream(turn, options).getReader()
+  const frames = new ReadableStream<Uint8Array>({
+    async pull(controller) {
+      try {
+        const { done, value } = await chunks.read()
+        if (!done) return controller.enqueue(frameOf(JSON.stringify(value)))
+      } catch (error) {
+        controller.enqueue(frameOf(JSON.stringify(errorChunkOf(error))))
+      }
+      controller.enqueue(frameOf('[DONE]'))
+      controller.close()
+    },
+    cancel: (reason) => chunks.cancel(reason),
+  })
   const all = new Headers(headers)
   for (const [name, value] of Object.entries(streamHeaders)) all.set(name, value)
   return new Response(frames, { status, headers: all })
 }
+
+/** Contract: the text of an error of the route's own code stays on its server. */
+const errorChunkOf = (error: unknown): UIChunk => ({
+  type: 'error',
+  errorText: isOutlastError(error) ? error.message : 'Internal server error',
+})
 
 const streamHeaders = {
   'content-type': 'text/event-stream',

@@ -31,9 +31,11 @@ export async function* readChunks(
 
 /** Throws after `silenceMs`: a connection whose other end is gone may never end. */
 export async function unlessSilent<T>(read: Promise<T>, silenceMs: number): Promise<T> {
-  const { promise: silence, reject } = Promise.withResolvers<never>()
   const error = new Error(`The stream was silent for ${silenceMs} ms.`)
-  const timer = setTimeout(() => reject(error), silenceMs)
+  let timer: ReturnType<typeof setTimeout> | undefined
+  const silence = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(error), silenceMs)
+  })
   return Promise.race([read, silence]).finally(() => clearTimeout(timer))
 }
 

@@ -27,6 +27,8 @@ type Asking = {
   headers?: Record<string, string> | Headers | undefined
   body?: object | undefined
 }
+/** `leave` ends its connection. */
+type Leavable = Asking & { abortSignal: AbortSignal; leave: () => void }
 type Sending = Asking & {
   trigger: 'submit-message' | 'regenerate-message'
   messageId: string | undefined
@@ -60,12 +62,14 @@ export class OutlastChatTransport {
     const last = messages.at(-1)!
     const answered = messages.filter((one) => one === last || one.id === messageId)
     const sent = { ...body, id, messages: answered, trigger, messageId }
-    const response = await this.#request('', sending, { method: 'POST', body: sent })
+    const asking = leavable(sending)
+    const response = await this.#request('', asking, { method: 'POST', body: sent })
     const steps = last.role === 'assistant' ? countSteps(last.parts) : 0
-    return this.#unbroken(response, sending, { steps, messageId: last.id })
+    return this.#unbroken(response, asking, { steps, messageId: last.id })
   }
 
-  async reconnectToStream(asking: Asking): Promise<ReadableStream<UIChunk> | null> {
+  async reconnectToStream(given: Asking): Promise<ReadableStream<UIChunk> | null> {
+    const asking = leavable(given)
     const response = await this.#resume(asking)
     return response.status === 204 ? null : this.#unbroken(response, asking, { steps: 0 })
   }
@@ -88,16 +92,14 @@ export class OutlastChatTransport {
       ...(messageId !== undefined && { message_id: messageId }),
     })
     const path = `/${encodeURIComponent(asking.chatId)}/stream`
-    const leaving = new AbortController()
-    const signals = [leaving.signal, ...(asking.abortSignal ? [asking.abortSignal] : [])]
-    const about = { ...asking, abortSignal: AbortSignal.any(signals) }
+    const about = leavable(asking)
     try {
       return await this.#request(query.size > 0 ? `${path}?${query}` : path, about, {
         method: 'GET',
         silenceMs: this.#silenceMs(),
       })
     } catch (error) {
-      leaving.abort()
+      about.leave()
       throw error
     }
   }
@@ -127,7 +129,7 @@ export class OutlastChatTransport {
   }
 
   /** The chunks of an answer, across its connections. */
-  #unbroken(first: Response, asking: Asking, shown: Shown): ReadableStream<UIChunk> {
+  #unbroken(first: Response, asking: Leavable, shown: Shown): ReadableStream<UIChunk> {
     const chunks =
       this.#version() === 7 ? this.#continued(first, asking, shown) : this.#chunksOf(first)
     return new ReadableStream<UIChunk>({
@@ -137,6 +139,8 @@ export class OutlastChatTransport {
         else controller.enqueue(value)
       },
       async cancel() {
+        // A read that waits for the server ends only with the connection.
+        asking.leave()
         await chunks.return(undefined)
       },
     })
@@ -194,6 +198,15 @@ export class OutlastChatTransport {
       await pause(Math.min(pauseMs.first * 2 ** (attempt - 1), pauseMs.most), asking.abortSignal)
     }
   }
+}
+
+function leavable(asking: Asking): Leavable {
+  const { abortSignal } = asking
+  const leaving = new AbortController()
+  const leave = () => leaving.abort(abortSignal?.reason)
+  if (abortSignal?.aborted) leave()
+  else abortSignal?.addEventListener('abort', leave)
+  return { ...asking, abortSignal: leaving.signal, leave }
 }
 
 const brokenOff = () => new Error('The stream of the answer broke off.')
