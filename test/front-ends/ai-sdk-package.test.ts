@@ -300,7 +300,7 @@ test('a route ends its stream with a chunk for an error that is not of a failed 
 
 test('cancelling the stream of an answer closes its connection while the answer is silent', async () => {
   const transport = new OutlastChatTransport({ url: server.url, agentId: agent.id })
-  const text = scripted({ text: 'Late.', delay_ms: 60_000 })
+  const text = scripted({ text: 'Late.', delay_ms: 20_000 })
   const asked = { id: 'm1', role: 'user', parts: [{ type: 'text', text }] }
   const about = { chatId: 'left', trigger: 'submit-message' as const, messageId: undefined }
   const stream = await transport.sendMessages({ ...about, messages: [asked] })
@@ -309,11 +309,15 @@ test('cancelling the stream of an answer closes its connection while the answer 
     assert.equal((await reader.read()).value?.type, type)
   }
   const silent = reader.read()
+  // The transport reads from its connection by now.
+  await sleep(100)
   await reader.cancel()
   assert.equal((await silent).done, true)
   await eventually(async () => {
     const { body } = await server.call('GET', '/metrics')
     assert.match(body, /^outlast_sse_clients 0$/m)
   })
+  const { status } = await stored({ server, agent, version: 7, id: 'left' })
+  assert.notEqual(status, 'idle')
   await transport.stop('left')
 })
