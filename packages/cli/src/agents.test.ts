@@ -209,3 +209,11 @@ test('reads a file from a pipe, and prints only the id with --quiet', async () =
   assert.deepEqual([code, stderr], [0, ''])
   assert.match(stdout, /^agent_[0-9a-f]{32}\n$/)
 })
+
+test('exports JSON with --json, unless a format is given', async () => {
+  const { id } = await made(['agents', 'create', '-f', fileOf('j.md', files['a.md'])])
+  const { name, system_prompt } = await made(['agents', 'export', id])
+  assert.deepEqual([name, system_prompt], ['Clock', 'You tell the time.'])
+  const yaml = await printedBy(cli(['agents', 'export', id, '--json', '--format', 'yaml']))
+  assert.match(yaml, /^name: "Clock"$/m)
+})

@@ -175,6 +175,22 @@ test('reads a key from stdin without a terminal, and never prints it', async (t)
   ])
 })
 
+test('status names the profile whose key is used, and orgs list marks the organization of a key', async (t) => {
+  const { piped, file } = newPlace(t)
+  const { key } = await createKey(server, person)
+  await piped(['login', server.url, '--with-token'], key)
+  const env = { OUTLAST_CONFIG_DIR: path.dirname(file), OUTLAST_URL: server.url }
+  const profileOf = async (ended: ReturnType<typeof runHere>) => {
+    const { stdout, stderr } = await ended
+    return stderr || JSON.parse(stdout).profile
+  }
+  assert.equal(await profileOf(runHere(['status', '--json'], { env })), 'default')
+  const own = { env: { ...env, OUTLAST_API_KEY: key } }
+  assert.equal(await profileOf(runHere(['status', '--json'], own)), null)
+  const listed = await piped(['orgs', 'list'])
+  assert.match(listed.stdout, new RegExp(`^${person.orgId} .* yes$`, 'm'))
+})
+
 test('saves only the URL of a server without authentication', async (t) => {
   const { piped, saved } = newPlace(t)
   const open = await startServer(t)

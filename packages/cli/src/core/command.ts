@@ -2,7 +2,7 @@ import type { Outlast } from '@outlast/sdk'
 import type { Output } from '../output/output.ts'
 import type { Flag, Flags, GlobalFlags } from './flags.ts'
 import type { Io } from './io.ts'
-import type { Profile } from './profiles.ts'
+import type { ProfileInUse } from './profiles.ts'
 
 /**
  * An argument after the command's name. `<name>` is required, `[name]` optional, `…` takes the
@@ -29,7 +29,7 @@ export type Context = {
    */
   readonly outlast: Outlast
   readonly url: string
-  readonly profile: Profile
+  readonly profile: ProfileInUse
   /** Values of the global flags on the command line. */
   given: GlobalFlags
   out: Output

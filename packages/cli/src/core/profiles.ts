@@ -9,6 +9,9 @@ import type { Io } from './io.ts'
 /** A server and its credentials. `key_id`: a key of `outlast login`, for `outlast logout`. */
 export type Profile = { url: string; api_key?: string; org_id?: string; key_id?: string }
 
+/** The server in use. `name`: the saved profile that it is, if any. */
+export type ProfileInUse = Omit<Profile, 'key_id'> & { name?: string }
+
 export type Credentials = { current_profile?: string; profiles: Record<string, Profile> }
 
 const urlDefault = 'http://localhost:9000'
@@ -88,7 +91,7 @@ export function writeCredentials(io: Io, credentials: Credentials): void {
 }
 
 /** Selects the server: flags override the environment, which overrides the saved profile. */
-export function profileOf(io: Io, flags: GlobalFlags): Profile {
+export function profileOf(io: Io, flags: GlobalFlags): ProfileInUse {
   const { env } = io
   const name = flags.profile || env.OUTLAST_PROFILE || undefined
   const given = flags.url || env.OUTLAST_URL || undefined
@@ -103,7 +106,12 @@ export function profileOf(io: Io, flags: GlobalFlags): Profile {
   const org_id = (flags.org || env.OUTLAST_ORG) ?? (isSaved ? saved.org_id : undefined)
   checkHeader(api_key, 'The key')
   checkHeader(org_id, 'The organization')
-  return { url, ...(api_key && { api_key }), ...(org_id && { org_id }) }
+  return {
+    url,
+    ...(isSaved && { name: saved.name }),
+    ...(api_key && { api_key }),
+    ...(org_id && { org_id }),
+  }
 }
 
 /** Contract: throws a UsageError for an invalid server URL. */
@@ -125,7 +133,7 @@ function checkHeader(value: string | undefined, name: string): void {
   )
 }
 
-function savedProfile(io: Io, name: string | undefined): Profile | undefined {
+function savedProfile(io: Io, name: string | undefined) {
   const { current_profile, profiles } = readCredentials(io)
   const wanted = name ?? current_profile
   if (wanted === undefined) return undefined
@@ -134,7 +142,7 @@ function savedProfile(io: Io, name: string | undefined): Profile | undefined {
     throw new UsageError(
       `Profile ${name} not found. \`outlast login\` creates profiles, \`outlast profiles list\` lists them.`,
     )
-  return found
+  return found && { ...found, name: wanted }
 }
 
 /** Name of the profile in use, if it is saved. */

@@ -7,13 +7,19 @@ import {
   OutlastError,
   type SessionFile,
 } from '@outlast/sdk'
+import { UsageError } from '../core/failure.ts'
+import { oneLine } from '../output/width.ts'
 
 /** Files of a session. */
 export type Remote = { outlast: Outlast; sessionId: string; signal: AbortSignal }
 
-/** Normalizes a path: absolute, without a slash at its end. */
+/**
+ * Normalizes a path: absolute, without `.` and a slash at its end.
+ * Contract: throws a UsageError for `..`.
+ */
 export const remotePath = (given: string): string => {
-  const names = given.split('/').filter((name) => name !== '')
+  const names = given.split('/').filter((name) => name !== '' && name !== '.')
+  if (names.includes('..')) throw new UsageError(`${oneLine(given)} must not contain "..".`)
   return `/${names.join('/')}`
 }
 

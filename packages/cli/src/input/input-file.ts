@@ -3,12 +3,17 @@ import type { Context } from '../core/command.ts'
 import { UsageError } from '../core/failure.ts'
 import { readInput } from './prompt.ts'
 
-/** Reads a file, or stdin for `-`. Contract: throws a UsageError for an unreadable file. */
+/**
+ * Reads a file, or stdin for `-`, without a byte order mark.
+ * Contract: throws a UsageError for an unreadable file.
+ */
 export async function readText(context: Pick<Context, 'io' | 'signal'>, file: string) {
-  if (file === '-') return readInput(context)
-  return readFile(file, 'utf8').catch((error) => {
-    throw new UsageError(`${file} cannot be read: ${whyOf(error)}.`)
-  })
+  const read = () =>
+    readFile(file, 'utf8').catch((error) => {
+      throw new UsageError(`${file} cannot be read: ${whyOf(error)}.`)
+    })
+  const text = await (file === '-' ? readInput(context) : read())
+  return text.replace(/^\ufeff/, '')
 }
 
 /** Reads a JSON file of a flag. Contract: throws a UsageError. */

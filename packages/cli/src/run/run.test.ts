@@ -22,7 +22,7 @@ test('prints a hint for an empty list, and an empty array for programs', async (
 })
 
 test('prints the mistake in a command line and exits with 2', async () => {
-  for (const args of [['nothing'], ['agents', 'fly'], ['agents', 'list', '--fly']]) {
+  for (const args of [['nothing'], ['agents', 'fly'], ['agents', 'list', '--fly'], ['-v']]) {
     const { code, stderr } = await outlast(args)
     assert.deepEqual([code, /^outlast: /.test(stderr)], [2, true], args.join(' '))
   }

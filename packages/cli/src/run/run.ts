@@ -4,7 +4,7 @@ import type { Context } from '../core/command.ts'
 import { exitCodeOf, exitCodes, Interrupted, sentencesOf } from '../core/failure.ts'
 import type { GlobalFlags } from '../core/flags.ts'
 import { columnsOf, type Io } from '../core/io.ts'
-import { type Profile, profileOf } from '../core/profiles.ts'
+import { type ProfileInUse, profileOf } from '../core/profiles.ts'
 import { needsResolving, resolveArguments } from '../core/resources.ts'
 import { createOutput, type Mode } from '../output/output.ts'
 import { type FoundCommand, find } from './find.ts'
@@ -34,7 +34,10 @@ export async function run(
       return print(io, `outlast ${other}: ${extra[other]}\n`)
     }
     const found = await find(isHelp ? args.slice(1) : args, Object.keys(extra))
-    if (!found) return print(io, generalHelp(extra, columnsOf(io.stdout)))
+    if (!found) {
+      parse(isHelp ? [] : args, { flags: {}, positionals: [] })
+      return print(io, generalHelp(extra, columnsOf(io.stdout)))
+    }
     return await runCommand(found, { isHelp, io, signal, at })
   } catch (error) {
     if (signal.aborted || error instanceof Interrupted) return exitCodes.interrupted
@@ -81,7 +84,7 @@ type Parts = Omit<Running, 'isHelp'> & { labels: ReadonlyMap<string, string> }
 /** `at` receives the URL of the server, for error messages. */
 function contextOf(given: GlobalFlags, { io, signal, at, labels }: Parts): Context {
   const mode: Mode = given.json ? 'json' : given.quiet ? 'quiet' : 'text'
-  let profile: Profile | undefined
+  let profile: ProfileInUse | undefined
   let outlast: Context['outlast'] | undefined
   return {
     io,

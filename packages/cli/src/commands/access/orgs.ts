@@ -30,13 +30,14 @@ const list = defineCommand({
   flags: listFlags,
   async run({ outlast, out, profile, signal }, { flags }) {
     const rows = take((page) => outlast.organizations.list(page, { signal }), flags)
+    const inUse = profile.org_id ?? (await outlast.auth.getMe({ signal })).organization_id
     await out.list(
       rows,
       [
         { title: 'ID', value: ({ id }) => id },
         { title: 'NAME', value: ({ name }) => name, isFlexible: true },
         { title: 'ROLE', value: ({ role }) => role },
-        { title: 'IN USE', value: ({ id }) => (id === profile.org_id ? 'yes' : '') },
+        { title: 'IN USE', value: ({ id }) => (id === inUse ? 'yes' : '') },
       ],
       { empty: 'You are not a member of an organization.' },
     )

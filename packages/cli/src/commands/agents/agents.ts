@@ -167,12 +167,13 @@ const exportAgent = defineCommand({
       type: 'string',
       choices: ['markdown', 'yaml', 'json'],
       value: 'FORMAT',
-      about: 'format (markdown)',
+      about: 'format (markdown, with --json json)',
     },
     output: { type: 'string', short: 'o', value: 'FILE', about: 'output file (stdout)' },
   },
   async run({ outlast, out, signal }, { words, flags }) {
-    const { format, output } = flags
+    const { output } = flags
+    const format = flags.format ?? (out.mode === 'json' ? 'json' : undefined)
     const text = await outlast.agents.export(words[0]!, { ...(format && { format }) }, { signal })
     if (output === undefined || output === '-') return out.write(text)
     await writeText(output, text)

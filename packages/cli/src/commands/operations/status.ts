@@ -1,11 +1,10 @@
 import { OutlastError } from '@outlast/sdk'
 import { defineCommand, type Noun } from '../../core/command.ts'
-import { currentName } from '../../core/profiles.ts'
 
 export const status: Noun = {
   '': defineCommand({
     summary: 'show the server, the user and the organization in use',
-    async run({ outlast, out, url, profile, io, given, signal }) {
+    async run({ outlast, out, url, profile, signal }) {
       const health = await outlast.health.get({ signal })
       const me = await outlast.auth.getMe({ signal })
       const org_id = profile.org_id ?? me.organization_id ?? undefined
@@ -17,10 +16,15 @@ export const status: Noun = {
                 return undefined
               throw error
             })
-      const isAll = (given.url || io.env.OUTLAST_URL) !== undefined
-      const name = isAll ? undefined : currentName(io, given)
       await out.item(
-        { id: me.id, url, profile: name ?? null, health, user: me, organization: org ?? null },
+        {
+          id: me.id,
+          url,
+          profile: profile.name ?? null,
+          health,
+          user: me,
+          organization: org ?? null,
+        },
         {
           Server: url,
           Version: health.version,
@@ -29,7 +33,7 @@ export const status: Noun = {
           User: `${me.name ?? '-'}${me.email ? ` (${me.email})` : ''}`,
           Roles: () => me.roles?.join(', '),
           Organization: org ? `${org.name} (${org.id})` : org_id,
-          Profile: name ?? 'none',
+          Profile: profile.name ?? 'none',
         },
       )
     },

@@ -139,13 +139,33 @@ test('lists, searches, moves and deletes files', async (t) => {
   assert.equal((await files('mv', id, '/stuff/text.md', '/')).stdout, '/text.md\n')
   assert.equal((await files('rm', id, '/text.md')).code, 2)
   assert.equal((await files('rm', id, '/text.md', '--yes')).stdout, '/text.md\n')
-  const gone = { code: 1, stdout: '', stderr: '/text.md does not exist.\n' }
+  const gone = { code: 5, stdout: '', stderr: '/text.md does not exist.\n' }
   assert.deepEqual(await files('rm', id, '/text.md', '--yes', '-q'), gone)
   const asked = atTerminal(t, ['files', 'rm', id, '/stuff', '-r', '--url', server.url])
   await asked.sees(/Delete \/stuff\? \[y\/N\]/)
   asked.type('n\r')
   assert.equal(await asked.code, 1)
   assert.equal((await files('ls', id, '-q')).stdout, '/stuff\n')
+})
+
+test('drops dots of paths, refuses two dots, and exits with 5 for a path that does not exist', async (t) => {
+  const { id } = await createSession(server)
+  const { local } = await folderOf(t)
+  await files('push', id, local, './docs/.')
+  assert.equal((await files('ls', id, '.', '-q')).stdout, '/docs\n')
+  assert.equal((await files('ls', id, './docs/./', '-q')).stdout, '/docs/sub\n/docs/text.md\n')
+  assert.equal((await files('mv', id, './docs/text.md', './a.md')).stdout, '/a.md\n')
+  for (const place of ['..', '/docs/../a.md']) {
+    const { code, stderr } = await files('cat', id, place)
+    assert.deepEqual([code, stderr.includes(`${place} must not contain ".."`)], [2, true], stderr)
+  }
+  for (const args of [
+    ['mv', id, '/missing', '/b.md'],
+    ['rm', id, '/missing', '--yes'],
+  ]) {
+    const { code, stderr } = await files(...args)
+    assert.deepEqual([code, stderr.includes('/missing does not exist.')], [5, true], stderr)
+  }
 })
 
 const sessionId = `session_${'0'.repeat(32)}`

@@ -1,5 +1,5 @@
 import { defineCommand, type Noun } from '../../core/command.ts'
-import { exitCodes, UsageError } from '../../core/failure.ts'
+import { exitCodes, NotFoundError, UsageError } from '../../core/failure.ts'
 import type { Flags } from '../../core/flags.ts'
 import { bytesOf, findPath, remotePath, within } from '../../files/remote.ts'
 import { yesFlag } from '../../input/deletion.ts'
@@ -16,7 +16,7 @@ const recursive = {
   recursive: { type: 'boolean', short: 'r', about: 'include subdirectories' },
 } as const satisfies Flags
 
-const notThere = (file: string) => new UsageError(`${file} does not exist.`)
+const notThere = (file: string) => new NotFoundError(`${file} does not exist.`)
 
 const list = defineCommand({
   summary: 'list the files of a session',
@@ -117,7 +117,7 @@ const remove = defineCommand({
         isMissing = true
       }
     })
-    return code || (isMissing ? exitCodes.failed : exitCodes.ok)
+    return code || (isMissing ? exitCodes.notFound : exitCodes.ok)
   },
 })
 

@@ -102,3 +102,14 @@ test('--quiet prints that the turn was cancelled', async () => {
   const { code, stderr } = await waiting
   assert.deepEqual([code, stderr], [1, 'The turn was cancelled.\n'])
 })
+
+test('reads files with a byte order mark, and text from stdin that ends in CR LF', async () => {
+  const { id } = await createSession(server)
+  const at = await file('marked.json', `\ufeff${JSON.stringify(schema)}`)
+  const args = ['messages', 'send', id, '--output', at, '--url', server.url]
+  const { code, stderr } = await runHere(args, { input: 'Two\r\nlines.\r\n' })
+  assert.equal(code, 0, stderr)
+  const { body } = await server.call('GET', `/v1/sessions/${id}/messages`)
+  assert.equal(body.data[0].content[0].text, 'Two\r\nlines.')
+  assert.deepEqual(body.data[0].controls, { output_schema: schema })
+})

@@ -127,7 +127,7 @@ const send = defineCommand({
     const { outlast, out, signal } = context
     const [id, ...rest] = words
     const given = rest.length > 0 && rest.join(' ') !== '-' ? rest.join(' ') : undefined
-    const text = given ?? (await readInput(context)).replace(/\n$/, '')
+    const text = given ?? (await readInput(context)).replace(/\r?\n$/, '')
     if (text.trim() === '') {
       throw new UsageError('The message is empty. Pass the text as an argument or on stdin.')
     }
