@@ -12,10 +12,10 @@ import type { Appending, Charge } from '../../store/sessions/turn-appends.ts'
 import type { TakenTurn, TurnRun } from '../../store/sessions/turns.ts'
 import type { HashedText } from '../../store/stored-texts.ts'
 import type { Lease } from '../lease.ts'
+import type { ImageRoom } from '../log/image-room.ts'
 import type { StoredEvent } from '../log/spans.ts'
 import type { LoggedEvent, TurnState } from '../log/state.ts'
 import type { Node } from '../node.ts'
-import type { ImageRoom } from '../tools/image-room.ts'
 import type { LiveWriter } from './live.ts'
 
 /** An event that is decided but not stored yet. */

@@ -16,9 +16,9 @@ import { type FileTarget, hasChangesOfCall } from '../../store/files/file-change
 import { StaleAttemptError } from '../../store/files/stale-attempt.ts'
 import { TimeLimitError, withTimeLimit } from '../../time-limit.ts'
 import { throughOutages } from '../journal/append.ts'
+import { type ImageRoom, omittedImages, takeImageRoom } from '../log/image-room.ts'
 import { mayRepeatCall, type OpenCall } from '../log/open-calls.ts'
 import type { Node } from '../node.ts'
-import { type ImageRoom, omittedImages, takeRoom } from './image-room.ts'
 import { boundedError, boundedOutput } from './output.ts'
 
 export type ToolOutcome = EventDataOf<'tool.completed'>
@@ -138,7 +138,7 @@ async function resultParts(
   const { toolDb: db, bus } = node
   const keeping = { db, bus, target, callId: call.id, whole }
   const text = await boundedOutput(json, outputBytesMax, keeping)
-  const fitting = images.filter(({ base64 }) => takeRoom(imageRoom, base64.length))
+  const fitting = images.filter(({ base64 }) => takeImageRoom(imageRoom, base64.length))
   const shown = fitting.map(({ base64, mediaType: media_type }) => ({
     type: 'image' as const,
     base64,

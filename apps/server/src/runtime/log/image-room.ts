@@ -1,5 +1,5 @@
 import { imagesIn } from '../../store/sessions/conversation.ts'
-import type { LoggedEvent } from '../log/state.ts'
+import type { LoggedEvent } from './state.ts'
 
 const mebibytesMax = 64
 
@@ -17,7 +17,7 @@ export function imageRoomAfter(events: readonly LoggedEvent[]): ImageRoom {
 }
 
 /** Takes room for an image; false if there is not enough. */
-export function takeRoom(room: ImageRoom, length: number): boolean {
+export function takeImageRoom(room: ImageRoom, length: number): boolean {
   if (length > room.left) return false
   room.left -= length
   return true
