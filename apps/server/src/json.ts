@@ -12,6 +12,15 @@ export function jsonOrText(text: string): unknown {
   }
 }
 
+const jsonEscape = /\\(?:u[0-9a-f]{4}|.)/g
+
+/**
+ * Replaces each half of a surrogate pair, which vendors refuse, in texts and names of JSON as
+ * `JSON.stringify` writes it. That escapes surrogates only when they are no pair.
+ */
+export const wellFormedJson = (json: string) =>
+  json.replace(jsonEscape, (one) => (one.startsWith('\\ud') ? '\ufffd' : one))
+
 /** JSON whose objects have their keys in order. */
 export const sortedJson = (value: unknown): string =>
   JSON.stringify(value, (_, part) => (isJsonObject(part) ? sortedKeys(part) : part))

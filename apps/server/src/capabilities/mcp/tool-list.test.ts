@@ -152,6 +152,27 @@ test('removes keywords that some models refuse from schemas', async (t) => {
   assert.equal(tools.length, 2)
 })
 
+test('replaces half a surrogate pair in texts and names of schemas', async (t) => {
+  const half = 'cut \ud83d'
+  const property = {
+    type: 'string',
+    title: '😀',
+    description: half,
+    enum: [half],
+    default: { [half]: half },
+  }
+  const given = { type: 'object', properties: { a: property }, required: [half] }
+  const { tools } = await listed(t, [schema(given)])
+  const whole = 'cut \ufffd'
+  assert.deepEqual(tools[0].parameters, {
+    type: 'object',
+    properties: {
+      a: { ...property, description: whole, enum: [whole], default: { [whole]: whole } },
+    },
+    required: [whole],
+  })
+})
+
 test('limits each description and their total', async (t) => {
   const long = await listed(t, [textTool('a', { description: 'd'.repeat(100_000) })])
   assert.equal(long.tools[0].description.length, 1_024)

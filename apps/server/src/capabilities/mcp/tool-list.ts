@@ -1,3 +1,4 @@
+import { wellFormedJson } from '../../json.ts'
 import type { ListedTool, ToolList } from '../../store/models/mcp-tools.ts'
 import type { McpConnection } from './connection.ts'
 import { McpFailure, quoted } from './failure.ts'
@@ -89,12 +90,13 @@ function readTool(given: unknown): Read {
   if (taskSupport === 'required') return left('it requires task execution')
   const read = readableSchema(inputSchema ?? {})
   if ('problem' in read) return left(`its schema ${read.problem}`)
-  if (JSON.stringify(read.schema).length > schemaLengthMax) return left('its schema is too long')
+  const schema = JSON.stringify(read.schema)
+  if (schema.length > schemaLengthMax) return left('its schema is too long')
   return {
     tool: {
       name: name.toWellFormed(),
       description: describe(description, title),
-      parameters: read.schema,
+      parameters: JSON.parse(wellFormedJson(schema)),
       replay: isRepeatable(annotations) ? 'safe' : 'unsafe',
     },
   }

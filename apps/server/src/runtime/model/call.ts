@@ -9,7 +9,7 @@ import type {
   SharedV4ProviderMetadata,
 } from '@ai-sdk/provider'
 import type { TokenUsage, ToolCall } from '@outlast/contract'
-import { isJsonObject } from '../../json.ts'
+import { isJsonObject, wellFormedJson } from '../../json.ts'
 import {
   errorMessage,
   type Failure,
@@ -300,12 +300,17 @@ export const unreadableArguments = '_unreadable'
 /** Functions that walk a value, such as `JSON.stringify`, overflow the stack far beyond. */
 const argumentsDepthMax = 500
 
+const surrogateEscape = /\\ud[89a-f]/i
+
 function argumentsOf(text: string): ToolCall['arguments'] {
   try {
     const value: unknown = JSON.parse(text === '' ? '{}' : text)
-    if (isJsonObject(value) && !isTooDeep(value, text)) return value as ToolCall['arguments']
+    if (isJsonObject(value) && !isTooDeep(value, text)) {
+      const isUsual = text.isWellFormed() && !surrogateEscape.test(text)
+      return isUsual ? value : JSON.parse(wellFormedJson(JSON.stringify(value)))
+    }
   } catch {}
-  return { [unreadableArguments]: text }
+  return { [unreadableArguments]: text.toWellFormed() }
 }
 
 /** Goes through the value level by level. A short text cannot have as many. */

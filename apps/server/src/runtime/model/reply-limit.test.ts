@@ -16,6 +16,7 @@ import {
 } from '../../../test/session.ts'
 
 const long = 'A'.repeat(1_500_000)
+const half = '\ud83d'
 
 /** Sends events of a stream, whose `type` is also their name. */
 function sendEvents(response: ServerResponse, events: { type: string }[]) {
@@ -164,4 +165,33 @@ test('arguments that are nested too deeply are an error of the call, and the tur
   assert.equal(replyOf(events), 'Done.')
   assert.match(dataOf(events, 'tool.completed').error ?? '', /nested too deeply/)
   assert.equal(vendor.requests.length, 2)
+})
+
+test('half a surrogate pair in arguments is replaced before a vendor gets them again', async (t) => {
+  const given = String.raw`{"a":1,"b":2,"\udE00":{"emoji":["x \ud83d","\uD83D\uDE00","\\ud83d"]}}`
+  const vendor = await startVendor(t, ({ number }) =>
+    number === 1
+      ? {
+          calls: [
+            { name: 'add', arguments: given },
+            { name: 'add', arguments: '{"a": "\\ud83d' },
+            { name: 'add', arguments: `{"a":"${half}"}` },
+          ],
+        }
+      : { text: 'Done.' },
+  )
+  const server = await startServer(t)
+  await addVendorModel(server, vendor)
+  const agent = await createAgent(server, { capabilities: [{ ref: 'test_math' }] })
+  const session = await createSession(server, { agent_id: agent.id })
+  assert.equal(replyOf(await converse(t, server, session.id, 'Hi')), 'Done.')
+  const { tool_calls } = vendor.requests[1]!.body.messages.at(-4)!
+  assert.deepEqual(
+    tool_calls!.map((call) => JSON.parse(call.function.arguments)),
+    [
+      { a: 1, b: 2, '\ufffd': { emoji: ['x \ufffd', '😀', '\\ud83d'] } },
+      { _unreadable: '{"a": "\\ud83d' },
+      { a: '\ufffd' },
+    ],
+  )
 })

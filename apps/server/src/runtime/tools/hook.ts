@@ -2,7 +2,7 @@ import type { HookDecision, ToolCall } from '@outlast/contract'
 import type { CallHook, CallHookContext } from '../../authoring/config.ts'
 import type { Tool } from '../../capabilities/capability.ts'
 import { ownerOf } from '../../capabilities/catalog/catalog.ts'
-import { isJsonObject } from '../../json.ts'
+import { isJsonObject, wellFormedJson } from '../../json.ts'
 import { withTimeLimit } from '../../time-limit.ts'
 import type { Turn } from '../journal/attempt.ts'
 import { FencedError } from '../journal/errors.ts'
@@ -98,7 +98,7 @@ function asJson(value: object): ToolCall['arguments'] {
   const json = JSON.stringify(value)
   if (json.length > argumentsLengthMax)
     throw new Error(`hooks.call returned arguments of more than ${argumentsLengthMax} characters.`)
-  const read: unknown = JSON.parse(json)
+  const read: unknown = JSON.parse(wellFormedJson(json))
   if (isJsonObject(read)) return read as ToolCall['arguments']
   throw new Error('hooks.call returned arguments that are no object as JSON.')
 }

@@ -129,6 +129,15 @@ test('a hook changes the arguments of a call, and the model is informed', async 
   assert.match(JSON.stringify(reply.message.content), /"sum":10/)
 })
 
+test('half a surrogate pair in arguments of a hook is replaced', async (t) => {
+  const half = '\ud83d'
+  const { server, session, ran } = await payingSession(t, {
+    hook: () => ({ arguments: { sum: 5, [half]: ['😀', half] } }),
+  })
+  await converse(t, server, session.id, payTen)
+  assert.deepEqual(ran, [{ sum: 5, '\ufffd': ['😀', '\ufffd'] }])
+})
+
 test('invalid arguments of a hook fail the call', async (t) => {
   const { server, session, ran } = await payingSession(t, {
     hook: () => ({ arguments: { sum: 'five' } }),

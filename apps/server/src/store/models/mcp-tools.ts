@@ -54,7 +54,7 @@ export async function saveToolList(
   { org_id, id, revision }: ServerRevision,
   { list, hashes }: { list: ToolList; hashes: ToolHashes },
 ) {
-  const [listed, hashed] = [list, hashes].map((value) => JSON.stringify(value).toWellFormed())
+  const [listed, hashed] = [list, hashes].map((value) => JSON.stringify(value))
   await db.run(saveList, [org_id, id, revision, listed, list.tools.length, hashed])
 }
 
