@@ -1,5 +1,6 @@
 import type { Question, QuestionOutcome } from '@outlast/contract'
 import { Type } from 'typebox'
+import { isStorable } from '../text.ts'
 import { ToolError } from './capability.ts'
 import { type GivenQuestion, questionList } from './question-schema.ts'
 import { explainProblems, problemsOf } from './schemas/validation.ts'
@@ -24,9 +25,12 @@ export function questionsOf(list: readonly GivenQuestion[]): Question[] {
 }
 
 function questionProblem(asked: Question, all: readonly GivenQuestion[]): string | undefined {
-  const { kind, options, multi_select, allow_other, secret_name, purpose } = asked
+  const { id, kind, options, multi_select, allow_other, secret_name, purpose } = asked
+  const labels = options?.map(({ label }) => label) ?? []
+  // The body of an answer cannot have them.
+  if (![id, ...labels, secret_name ?? ''].every(isStorable))
+    return 'has NUL or half a surrogate pair in `id`, a label or `secret_name`'
   if (kind === 'choice') {
-    const labels = options?.map(({ label }) => label) ?? []
     if (labels.length === 0) return 'is a choice and needs `options`'
     if (new Set(labels).size < labels.length) return 'has two options with the same label'
     const defaults = options!.filter((one) => one.default).length

@@ -162,6 +162,9 @@ test('invalid questions, and others than in the first run, are errors of the too
   const five = `await context.ask(Array.from({ length: 5 }, () => ({ kind: 'text', question: 'x' })))`
   const invalid = await booking(t, five)
   assert.match(await invalid.outcome(), /Invalid questions/)
+  const half = `await context.ask({ kind: 'text', id: '\\ud83d', question: 'x' })`
+  const unanswerable = await booking(t, half)
+  assert.match(await unanswerable.outcome(), /Invalid questions.*half a surrogate pair/)
   const changing = await booking(
     t,
     `await context.ask({ kind: 'text', id: 'a', question: 'Now ' + Math.random() })`,

@@ -292,6 +292,9 @@ const badSets: [string, object[]][] = [
   ['options of a text', [{ ...color, kind: 'text' }]],
   ['a secret among others', [color, secret]],
   ['a secret without a name', [{ ...secret, secret_name: undefined }]],
+  ['an id with NUL', [{ ...color, id: 'a\0' }]],
+  ['a label with NUL', [{ ...color, options: [{ label: 'A' }, { label: '\0' }] }]],
+  ['a secret name with NUL', [{ ...secret, secret_name: 'a\0' }]],
   ['an unknown kind', [{ kind: 'file', question: 'Which?' }]],
   [
     'two ids that are the same',
