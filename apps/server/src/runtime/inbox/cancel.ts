@@ -23,15 +23,7 @@ import type { Effects, Turn } from '../journal/attempt.ts'
 import { callContext, turnContext } from '../journal/contexts.ts'
 import { loggedEvent, makeDraft, nextTurn } from '../journal/journal.ts'
 import { type CountedEvent, countStored, logOfTurn, traceTurn } from '../journal/metrics.ts'
-import {
-  apply,
-  callsOf,
-  fold,
-  type LoggedEvent,
-  reasonOf,
-  requestedOf,
-  type TurnState,
-} from '../log/state.ts'
+import { apply, callsOf, fold, type LoggedEvent, reasonOf, type TurnState } from '../log/state.ts'
 import { addUsage } from '../log/usage.ts'
 import { agentMessage } from '../model/reply.ts'
 import type { Node } from '../node.ts'
@@ -249,7 +241,7 @@ export async function settleCancel(node: Node, ref: TurnRef, kept: KeptDrafts): 
     const state = await readState(node.db, ref, turn)
     const said = events.length > 0 ? undefined : await draftPartialReply(node, ref, { turn, state })
     const after = events.map(loggedDraft).reduce(apply, state)
-    const all = [...events, ...(said?.events ?? []), ...cancelledCalls(after, events)]
+    const all = [...events, ...(said?.events ?? []), ...cancelledCalls(after)]
     const following = nextTurn(state)
     const usage = addUsage(usageOf(turn), effects.usage)
     const ending = following ? [] : [idledEvent(state, usage)]
@@ -331,22 +323,17 @@ const textOfKind = ({ pieces }: Pick<LiveMessage, 'pieces'>, wanted: LiveKind) =
  * did not begin. The turn does not wait for started ones. Once the log has the cancel, no call
  * changes files any more: the log is final about them.
  */
-export function cancelledCalls(state: TurnState, kept: readonly NewEvent[] = []): NewEvent[] {
-  // Outcomes of calls that did not begin for the state, as a cancel drops `act.started`.
-  const told = new Set(
-    kept
-      .filter(({ type }) => type === 'tool.completed')
-      .map(({ data }) => (JSON.parse(data) as { tool_call_id: string }).tool_call_id),
-  )
+export function cancelledCalls(state: TurnState): NewEvent[] {
   const context = turnContext(state.turnId, state.inputMessageId)
-  const ended = callsOf(state)
+  const begun = callsOf(state)
+  const ended = begun
     .filter(({ outcome }) => !outcome)
     .map((open) => {
       const about = callContext(context, open.step, open.spanId)
       return makeDraft('tool.completed', about, cancelledOutcome(open)).stored
     })
-  const unbegun = requestedOf(state)
-    .filter(({ id }) => !told.has(id))
+  const unbegun = state.unfinished
+    .filter(({ id }) => !begun.some(({ call }) => call.id === id))
     .map((call) => makeDraft('tool.completed', context, unbegunOutcome(call)).stored)
   return [...ended, ...unbegun]
 }

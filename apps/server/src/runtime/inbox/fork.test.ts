@@ -19,6 +19,7 @@ import {
   post,
 } from '../../../test/session.ts'
 import { follow } from '../../../test/stream.ts'
+import { toolCallsOf } from '../log/open-calls.ts'
 import { addUsage } from '../log/usage.ts'
 
 const usage = { prompt_tokens: 100, completion_tokens: 10 }
@@ -176,12 +177,12 @@ function checkEnd(own: Event[], where: string) {
   assert.equal(turnsOf(ended).size, ended.length, 'no turn ends twice')
   const open = new Set<string>()
   for (const event of own) {
-    if (event.type === 'tool.started') open.add(event.data.tool_call.id)
-    if (event.type === 'tool.approval_requested') open.add(event.data.tool_call.id)
-    if (event.type === 'tool.call_requested') {
-      for (const { id } of event.data.tool_calls) open.add(id)
+    if (event.type === 'output.message.completed') {
+      for (const { id } of toolCallsOf(event.data.message.content)) open.add(id)
     }
-    if (event.type === 'tool.completed') open.delete(event.data.tool_call_id)
+    if (event.type === 'tool.completed') {
+      assert.ok(open.delete(event.data.tool_call_id), `${where}: one outcome of each call`)
+    }
   }
   assert.equal(open.size, 0, where)
 }

@@ -1,4 +1,4 @@
-import type { NewFork, Session } from '@outlast/contract'
+import type { NewFork, Session, ToolCall } from '@outlast/contract'
 import { ApiError } from '../../errors.ts'
 import { newId } from '../../ids.ts'
 import { createShares } from '../../shares.ts'
@@ -29,9 +29,11 @@ import { supersede } from '../../store/sessions/supersessions.ts'
 import { textPreview, withoutNul } from '../../text.ts'
 import { turnContext } from '../journal/contexts.ts'
 import { loggedEvent, makeDraft } from '../journal/journal.ts'
+import { toolCallsOf } from '../log/open-calls.ts'
 import { contentText, emptyTurn, fold, hasEnded, type LoggedEvent } from '../log/state.ts'
 import { addUsage, generationUsage } from '../log/usage.ts'
 import type { Node } from '../node.ts'
+import { unbegunOutcome } from '../tools/call.ts'
 import { cancelledCalls, cancelledEvent, idledEvent } from './cancel.ts'
 import { feedbackAsOf } from './feedback.ts'
 
@@ -251,7 +253,7 @@ export function endingOf(
   const waiting = isOpen && !isCancelled ? queuedIn(events) : [...late(turn), ...queuedIn(events)]
   const left = waiting.map((input) => ({ input, turn: emptyTurn(newId('turn'), input.id) }))
   const last = left.at(-1)?.turn ?? (latest && turn)
-  if (!last) return []
+  if (!last) return importedOutcomes(events)
   return [
     ...(isOpen && !isCancelled ? [cancelledEvent(turn, reason)] : []),
     ...(isOpen ? cancelledCalls(turn) : []),
@@ -261,6 +263,20 @@ export function endingOf(
     ]),
     ...(next === undefined ? [idledEvent(last, usage)] : []),
   ]
+}
+
+/** Ends the imported calls whose results come after the cut. */
+function importedOutcomes(events: readonly LoggedEvent[]): NewEvent[] {
+  const open = new Map<string, ToolCall>()
+  for (const { type, data } of events) {
+    if (type === 'tool.completed') open.delete(data.tool_call_id)
+    if (type !== 'output.message.completed') continue
+    for (const call of toolCallsOf(data.message.content)) open.set(call.id, call)
+  }
+  return [...open.values()].map((call) => {
+    const outcome = { ...unbegunOutcome(call), imported: true as const }
+    return makeDraft('tool.completed', {}, outcome).stored
+  })
 }
 
 /** `sequence`: of the event of a queued message. */

@@ -126,6 +126,24 @@ test('a session with earlier messages can be forked and retaken before its first
   assert.equal(retaken.status, 201)
 })
 
+test('a fork between an earlier call and its result has an outcome for the call', async (t) => {
+  const { server, create } = await start(t)
+  const { body } = await create(history)
+  const fork = { at_sequence: 4 }
+  const forked = (await server.call('POST', `/v1/sessions/${body.id}/fork`, fork)).body
+  const outcomes = (await eventsOf(server, forked.id)).flatMap((event) =>
+    event.type === 'tool.completed' ? [event.data] : [],
+  )
+  assert.deepEqual(
+    outcomes.map(({ tool_call_id, status, imported }) => [tool_call_id, status, imported]),
+    [
+      ['b', 'success', true],
+      ['a', 'cancelled', true],
+    ],
+  )
+  assert.equal(forked.status, 'started')
+})
+
 test('clients show earlier messages, and find no turn to resume', async (t) => {
   const { server, create } = await start(t)
   const { body } = await create(history)

@@ -67,6 +67,8 @@ export type TurnState = {
   readonly queued: readonly InputRef[]
   /** The calls of the latest reply, and how many replies in a row made each of them. */
   readonly repeats: Repeats
+  /** The calls of the latest reply that have no outcome. */
+  readonly unfinished: readonly ToolCall[]
   /** Number of invalid answers. */
   readonly invalidAnswers: number
   /** Sequence of `turn.cancelled`: running work is ended, then the turn. */
@@ -128,6 +130,7 @@ export function emptyTurn(turnId: string, inputMessageId: string): TurnState {
     unseen: [],
     queued: [],
     repeats: {},
+    unfinished: [],
     invalidAnswers: 0,
     cancelledAt: undefined,
     usage: undefined,
@@ -207,10 +210,6 @@ export const reasonOf = ({ phase }: TurnState): OpenReason | undefined =>
 export const callsOf = ({ phase }: TurnState): readonly OpenCall[] =>
   phase.kind === 'acting' ? phase.act.calls : []
 
-/** The calls of the latest reply, until their step begins. */
-export const requestedOf = (turn: TurnState): readonly ToolCall[] =>
-  turn.phase.kind === 'replied' ? turn.phase.requested : (reasonOf(turn)?.requested ?? [])
-
 /**
  * Returns the input of the next turn: the first message that was too late for this one, else the
  * oldest queued one. `from` is the first waiting message, where the next turn's log starts.
@@ -286,7 +285,7 @@ const readers: { [T in EventType]: Reader<T> | 'ignored' } = {
       kind: 'reasoning',
       reason: { ...reason, requested, outputErrors: data.output_errors },
     }))
-    return { ...after, repeats }
+    return { ...after, repeats, unfinished: requested }
   },
   'reason.completed': (turn, { data }) => {
     const isInvalid = reasonOf(turn)?.outputErrors !== undefined
@@ -310,7 +309,10 @@ const readers: { [T in EventType]: Reader<T> | 'ignored' } = {
     const { tool_call: call, ...also } = event.data
     return acting(turn, (act) => reached(act, event, { ...also, stage: 'started', call }))
   },
-  'tool.completed': (turn, { data }) => acting(turn, (act) => completed(act, data)),
+  'tool.completed': (turn, { data }) => {
+    const unfinished = turn.unfinished.filter(({ id }) => id !== data.tool_call_id)
+    return acting({ ...turn, unfinished }, (act) => completed(act, data))
+  },
   'tool.progress': 'ignored',
   'act.completed': (turn) => ({ ...turn, phase: { kind: 'ready' } }),
   'files.changed': (turn, { data }) => acting(turn, (act) => changedFiles(act, data.tool_call_id)),
