@@ -21,7 +21,8 @@ const repeatsMax = 10
 /**
  * Creates a list of a path. An awaited list sends `first` unless `query` has its own values.
  * Contract: an iteration yields no item twice when items are added meanwhile, and skips none when
- * items are deleted, as far as `total` is exact. It holds one page and the ids of yielded items.
+ * items are deleted, as far as `total` is exact. If items are moved, it may skip others. It holds
+ * one page and the ids of yielded items.
  */
 export function listOf<T>(
   http: Http,
