@@ -5,14 +5,18 @@ export type ByteAccount = {
    */
   take: (bytes: number) => boolean
   give: (bytes: number) => void
+  /** True if this account has room, whether or not its parents have it. */
+  fits: (bytes: number) => boolean
   readonly held: number
 }
 
 export function createByteAccount(bytesMax: number, parent?: ByteAccount): ByteAccount {
   let held = 0
+  const fits = (bytes: number) => held + bytes <= bytesMax
   return {
+    fits,
     take(bytes) {
-      if (held + bytes > bytesMax || parent?.take(bytes) === false) return false
+      if (!fits(bytes) || parent?.take(bytes) === false) return false
       held += bytes
       return true
     },

@@ -12,7 +12,6 @@ import type { Appending, Charge } from '../../store/sessions/turn-appends.ts'
 import type { TakenTurn, TurnRun } from '../../store/sessions/turns.ts'
 import type { HashedText } from '../../store/stored-texts.ts'
 import type { Lease } from '../lease.ts'
-import type { ImageRoom } from '../log/image-room.ts'
 import type { StoredEvent } from '../log/spans.ts'
 import type { LoggedEvent, TurnState } from '../log/state.ts'
 import type { Node } from '../node.ts'
@@ -95,7 +94,6 @@ export type TurnLog = {
   /** The model of the latest call, and forms of requests that it has required in this attempt. */
   modelOfForms: string | undefined
   forms: Set<RequestForm>
-  readonly imageRoom: ImageRoom
   /** Log bytes not yet added to the organization's counters. */
   uncounted: number
   /** Model text since the last append. Followers can read it until the outcome is stored. */

@@ -18,13 +18,13 @@ import type { TakenTurn, TurnRun } from '../../store/sessions/turns.ts'
 import { usageOf } from '../../store/usage.ts'
 import { restFor } from '../../text.ts'
 import type { Lease } from '../lease.ts'
-import { imageRoomAfter } from '../log/image-room.ts'
 import type { StoredEvent } from '../log/spans.ts'
 import { fold, type LoggedEvent } from '../log/state.ts'
 import { findResumingEvent } from '../log/wait.ts'
 import type { Node } from '../node.ts'
 import type { Turn, TurnFacts, TurnLog } from './attempt.ts'
 import { FencedError, NotUnderstoodError } from './errors.ts'
+import { imagesLength } from './image-room.ts'
 import { loggedEvent } from './journal.ts'
 import type { CachedConversation, Recent } from './recent.ts'
 import { agentOfTurn } from './turn-start.ts'
@@ -67,6 +67,8 @@ export async function openTurn(node: Node, options: TurnOptions): Promise<Turn> 
   const ofTurn = await agentOfTurn(node.db, run.orgId, { ...now, started })
   const facts = { taken, addedPrompt: addedPrompt(input), ...ofTurn, ...timesOf(log, begun) }
   const fetchBudget = node.fetchBudgets.openTurn(run.orgId)
+  // Without room they are held all the same, but no more are added.
+  fetchBudget.account.take(imagesLength(events))
   const limits = limitsOf(node, taken)
   const sessionTools = new Set([...taken.tools, ...(input?.tools ?? [])].map(({ name }) => name))
   return { node, lease, signal, fetchBudget, limits, sessionTools, ...facts, ...log }
@@ -148,7 +150,6 @@ function logFrom(
     granted: undefined,
     modelOfForms: undefined,
     forms: new Set(),
-    imageRoom: imageRoomAfter(events),
     live: undefined,
     // The node that began a resumed turn has counted its message.
     uncounted: state.phase.kind === 'unbegun' && !state.input?.again ? bytes : 0,

@@ -1,9 +1,9 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import { readStructure } from '../../capabilities/image-size.ts'
 import { ApiError } from '../../errors.ts'
 import { findImages, imagePieces } from '../../store/files/images.ts'
 import { throughOutages } from '../journal/append.ts'
 import type { Turn } from '../journal/attempt.ts'
+import { takeRoom } from '../journal/image-room.ts'
 import { type FetchedImage, fetchOnce, noRoom } from './image-fetch.ts'
 
 /** An uploaded image that a prompt refers to. */
@@ -28,9 +28,6 @@ export async function findStored(turn: Turn, ids: readonly string[]) {
 
 /** Length of an image in base64. */
 export const base64LengthOf = (bytes: number) => Math.ceil(bytes / 3) * 4
-
-const roomWaitMs = 60_000
-const roomPauseMs = 100
 
 /**
  * Reads an uploaded image once per turn. Its bytes count in the budget of the turn, its
@@ -60,13 +57,4 @@ async function read(turn: Turn, { hash, type, sizeBytes }: StoredImage): Promise
     if (error instanceof ApiError) return deleted
     throw error
   }
-}
-
-async function takeRoom({ fetchBudget, signal }: Turn, length: number): Promise<boolean> {
-  const deadline = performance.now() + roomWaitMs
-  while (!fetchBudget.account.take(length)) {
-    if (performance.now() > deadline || signal.aborted) return false
-    await sleep(roomPauseMs, undefined, { signal }).catch(() => {})
-  }
-  return true
 }

@@ -5,6 +5,7 @@ import { newId, newSpanId } from '../../ids.ts'
 import type { Turn } from '../journal/attempt.ts'
 import { callContext, contextOf, stepContext } from '../journal/contexts.ts'
 import { FencedError, HandoverError } from '../journal/errors.ts'
+import { keepImage } from '../journal/image-room.ts'
 import { appendIfUnchanged, commit, draft, makeDraft, mayBegin, nowOf } from '../journal/journal.ts'
 import { logOf } from '../journal/metrics.ts'
 import {
@@ -282,7 +283,7 @@ async function runOne(
     node: { toolDb: node.toolDb, bus: node.bus, log: logOf(turn) },
     target,
     startedAt: pending.startedAt!,
-    imageRoom: turn.imageRoom,
+    keepImage: (length) => keepImage(turn, length),
   })
   const [outcome] = await Promise.race([running.then((ended) => [ended]), asking.raised])
   asking.end()

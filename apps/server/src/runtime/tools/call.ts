@@ -16,7 +16,6 @@ import { type FileTarget, hasChangesOfCall } from '../../store/files/file-change
 import { StaleAttemptError } from '../../store/files/stale-attempt.ts'
 import { TimeLimitError, withTimeLimit } from '../../time-limit.ts'
 import { throughOutages } from '../journal/append.ts'
-import { type ImageRoom, omittedImages, takeImageRoom } from '../log/image-room.ts'
 import { mayRepeatCall, type OpenCall } from '../log/open-calls.ts'
 import type { Node } from '../node.ts'
 import { boundedError, boundedOutput } from './output.ts'
@@ -41,8 +40,8 @@ export type ToolRun = {
   target: FileTarget
   /** The sequence of its start. */
   startedAt: number
-  /** Room for images in results of the turn, which the call reduces. */
-  imageRoom: ImageRoom
+  /** Takes room for an image of this length in base64; false if there is none. */
+  keepImage: (length: number) => Promise<boolean>
 }
 
 /** Runs one tool call. Contract: never throws; the outcome has the error. */
@@ -131,22 +130,20 @@ const problemsMax = 10
 
 /** Converts a result for the log: one text, followed by images if any. */
 async function resultParts(
-  { call, node, target, outputBytesMax, imageRoom }: ToolRun,
+  { call, node, target, outputBytesMax, keepImage }: ToolRun,
   result: unknown,
 ): Promise<ContentPart[]> {
   const { json, images, whole } = serializeResult(result)
   const { toolDb: db, bus } = node
   const keeping = { db, bus, target, callId: call.id, whole }
   const text = await boundedOutput(json, outputBytesMax, keeping)
-  const fitting = images.filter(({ base64 }) => takeImageRoom(imageRoom, base64.length))
-  const shown = fitting.map(({ base64, mediaType: media_type }) => ({
-    type: 'image' as const,
-    base64,
-    media_type,
-  }))
+  const shown: ContentPart[] = []
+  for (const { base64, mediaType: media_type } of images) {
+    if (await keepImage(base64.length)) shown.push({ type: 'image', base64, media_type })
+  }
   const left = images.length - shown.length
-  const said = left > 0 ? `${text}\n${omittedImages(left)}` : text
-  return [{ type: 'text', text: said }, ...shown]
+  const omitted = `[${left} ${left === 1 ? 'image' : 'images'} omitted: the turn has no room for more]`
+  return [{ type: 'text', text: left > 0 ? `${text}\n${omitted}` : text }, ...shown]
 }
 
 function toolErrorText({ call, node, outputBytesMax }: ToolRun, error: unknown): string {
