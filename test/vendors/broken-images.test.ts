@@ -13,7 +13,7 @@ import type { Body } from './wires/wire.ts'
 
 const server = serverOfFile()
 const text = { type: 'text', text: 'What is this?' }
-const reason = 'it is not a PNG, JPEG, GIF or WebP image'
+const reason = 'it is not a complete PNG, JPEG, GIF or WebP image'
 const shownText = `[Image omitted: ${reason}.]`
 
 const bytesOf = (base64: string) => Buffer.from(base64, 'base64')

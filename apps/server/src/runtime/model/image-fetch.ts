@@ -14,7 +14,7 @@ export type ImageBytes = ImageStructure & { base64: string }
 export type FetchedImage = ImageBytes | string
 
 /** A vendor that refuses one image would refuse every later turn of the session. */
-export const unreadable = 'it is not a PNG, JPEG, GIF or WebP image'
+export const unreadable = 'it is not a complete PNG, JPEG, GIF or WebP image'
 
 export const tooOld = 'only newer images fit into one request'
 
