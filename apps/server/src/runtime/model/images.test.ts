@@ -212,7 +212,9 @@ test('sends the type that the bytes of an image have, and text for what is no im
   const parts = partsOf(vendor.requests.at(-1))
   const pngs = imagesIn(parts).map(({ image_url }) => image_url!.url.slice(0, 22))
   assert.deepEqual(pngs, ['data:image/png;base64,', 'data:image/png;base64,'])
-  const texts = parts.filter(({ text }) => text?.includes('it is not a complete PNG, JPEG, GIF or WebP'))
+  const texts = parts.filter(({ text }) =>
+    text?.includes('it is not a complete PNG, JPEG, GIF or WebP'),
+  )
   assert.equal(texts.length, 3)
   await say()
   const types = typesOf(await eventsOf(server, session.id))

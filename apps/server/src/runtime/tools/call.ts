@@ -139,7 +139,9 @@ async function resultParts(
   const text = await boundedOutput(json, outputBytesMax, keeping)
   const shown: ContentPart[] = []
   for (const { base64, mediaType: media_type } of images) {
-    if (await keepImage(base64.length)) shown.push({ type: 'image', base64, media_type })
+    // The others would wait as long.
+    if (!(await keepImage(base64.length))) break
+    shown.push({ type: 'image', base64, media_type })
   }
   const left = images.length - shown.length
   const omitted = `[${left} ${left === 1 ? 'image' : 'images'} omitted: the turn has no room for more]`
