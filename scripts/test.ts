@@ -33,6 +33,7 @@ const codeCache = path.join(root, 'node_modules/.cache/outlast')
 
 const [options, named] = split(process.argv.slice(2))
 const files = named.length > 0 ? named : allTests()
+const isAboutCrashes = files.some((file) => /\btest[/\\]crash\b/.test(file))
 const inBrowser = files.some((file) => /\btest[/\\](browser|console|front-ends)\b/.test(file))
 
 /** Cleanups at the end of the run. */
@@ -57,6 +58,7 @@ const child = spawn(
       ...cleanEnvironment(),
       ...(inBrowser && chromiumSettings()),
       ...(process.stdout.isTTY && { FORCE_COLOR: '1' }),
+      ...(isAboutCrashes && { OUTLAST_TEST_PROGRAMS: 'bundled' }),
       OUTLAST_TEST_FOLDER: folder,
     },
     stdio: ['inherit', 'pipe', 'inherit'],

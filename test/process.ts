@@ -3,13 +3,16 @@ import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { fileURLToPath, pathToFileURL } from 'node:url'
 import { isTestDatabase } from '../apps/server/test/database.ts'
 import { copyDataDir } from '../apps/server/test/processes/data-dir.ts'
 import { type Call, caller, masterKey, testSettings } from '../apps/server/test/server.ts'
+import { bundled } from './programs.ts'
 
 const main = fileURLToPath(new URL('../apps/server/start.js', import.meta.url))
-const waits = new URL('../apps/server/test/processes/patient-waits.ts', import.meta.url).href
+const waits = fileURLToPath(
+  new URL('../apps/server/test/processes/patient-waits.ts', import.meta.url),
+)
 
 export type ServerProcess = {
   url: string
@@ -41,7 +44,7 @@ export type Command = {
 export function startProcess(env: Record<string, string>, entry = main): Promise<ServerProcess> {
   const { DATABASE_URL: url } = env
   const isPatient = url === undefined || isTestDatabase(url)
-  return startCommand(onThisNode(env, entry, isPatient ? [`--import=${waits}`] : []))
+  return startCommand(onThisNode(env, entry, isPatient ? [waits] : []))
 }
 
 /**
@@ -86,11 +89,17 @@ export async function runCommand(command: Command) {
   return { code: code as number | null, output: run.output() }
 }
 
-const onThisNode = (env: Record<string, string>, entry: string, flags: string[] = []): Command => ({
-  program: process.execPath,
-  args: ['--disable-warning=ExperimentalWarning', ...flags, entry],
-  env: { PATH: process.env.PATH!, ...env },
-})
+/** `imports` change modules of the program, so they are in its bundle or both are sources. */
+function onThisNode(env: Record<string, string>, entry: string, imports: string[] = []): Command {
+  const program = bundled(entry)
+  const first = program === entry ? imports : imports.map(bundled)
+  const flags = first.map((file) => `--import=${pathToFileURL(file)}`)
+  return {
+    program: process.execPath,
+    args: ['--disable-warning=ExperimentalWarning', ...flags, program],
+    env: { PATH: process.env.PATH!, ...env },
+  }
+}
 
 function launch({ program, args, env, ...where }: Command) {
   const child = spawn(program, args, {

@@ -5,6 +5,7 @@
 import { mkdir } from 'node:fs/promises'
 import path from 'node:path'
 import { serveBrowser } from '../../../test/browser/browser.ts'
+import { bundlePrograms } from '../../../test/programs.ts'
 import { createLog } from '../src/log.ts'
 import { migrateQueue } from '../src/runtime/queue.ts'
 import { createPool } from '../src/store/database.ts'
@@ -29,6 +30,7 @@ const start = (dataDir: string) =>
 
 /** The server ends with the runner after the last test; `scripts/test.ts` removes the folder. */
 export async function globalSetup() {
+  const bundles = process.env.OUTLAST_TEST_PROGRAMS ? bundlePrograms() : undefined
   await makeTemplateFolder()
   const dataDir = path.join(process.env.OUTLAST_TEST_FOLDER!, 'data')
   await mkdir(dataDir)
@@ -37,6 +39,7 @@ export async function globalSetup() {
   await runSql(url, shortSignIn(url))
   await runSql(url.replace(/[^/]+$/, 'postgres'), `create database ${template} template outlast`)
   process.env.OUTLAST_TEST_DATABASE_URL = url
+  await bundles
   if (process.env.OUTLAST_TEST_CHROMIUM) process.env.OUTLAST_TEST_BROWSER = await serveBrowser()
 }
 
