@@ -282,6 +282,17 @@ test('selects an organization for later commands', async (t) => {
   assert.equal((await piped(['orgs', 'remove-member', guest.id, '--yes'])).code, 0)
 })
 
+test('a key is about its organization, though its owner has several', async (t) => {
+  const { piped } = newPlace(t)
+  const owner = await registerPerson(server, { email: 'several@example.com' })
+  const { key } = await createKey(server, owner)
+  await piped(['login', server.url, '--with-token'], owner.tokens.access_token)
+  assert.equal((await piped(['orgs', 'create', 'Second'])).code, 0)
+  const byKey = await piped(['orgs', 'members', '--url', server.url, '--api-key', key])
+  assert.equal(byKey.code, 0, byKey.stderr)
+  assert.match(byKey.stdout, /several@example\.com/)
+})
+
 test('deletes an organization after its name is typed, or with --yes', async (t) => {
   const { piped, file } = newPlace(t)
   await piped(['login', server.url, '--with-token'], person.tokens.access_token)

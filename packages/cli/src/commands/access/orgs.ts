@@ -15,11 +15,11 @@ const roleFlag = {
   role: { type: 'string', choices: roles, value: 'ROLE', about: 'role of the member (member)' },
 } as const
 
-/** Selects the chosen organization, or the only one. */
+/** Selects the chosen organization, or that of the key or of the only membership. */
 async function orgOf({ outlast, profile, signal }: Context): Promise<string> {
   if (profile.org_id) return profile.org_id
-  const page = await outlast.organizations.list({ limit: 2 }, { signal })
-  if (page.data.length === 1) return page.data[0]!.id
+  const { organization_id } = await outlast.auth.getMe({ signal })
+  if (organization_id) return organization_id
   throw new UsageError(
     'You are a member of several organizations. Pass --org, or run `outlast orgs select`.',
   )
