@@ -10,6 +10,8 @@ declare module 'fastify' {
     db: Db
     /** Work to do after the commit and before the response is sent. */
     committed: (() => void | Promise<void>)[]
+    /** Sets how many bytes of the body are in memory. Undefined if they are not counted. */
+    bodyHolds: ((bytes: number) => void) | undefined
   }
   /** Facts for the OpenAPI document. The texts of an operation are in `<noun>.docs.ts`. */
   interface FastifySchema {

@@ -13,6 +13,7 @@ export function parseJsonBodies(app: FastifyInstance): void {
     'application/json',
     { parseAs: 'buffer' },
     async (request: FastifyRequest, bytes: Buffer) => {
+      request.bodyHolds?.(bytes.length)
       const rest = () => restFor(bytes.length)
       const count = valueCounter()
       for (let at = 0; at < bytes.length; at += pieceBytes) {
@@ -71,6 +72,12 @@ export function parseTextBodies(scope: FastifyInstance): void {
       done(problem instanceof ApiError ? problem : invalidAt('body', 'is not text in UTF-8'))
     }
   })
+}
+
+/** Drops a body that was read, before a response that can take long. */
+export function dropBody(request: FastifyRequest): void {
+  request.body = undefined
+  request.bodyHolds?.(0)
 }
 
 /** Replaces an absent body by an empty object on routes with `bodyOptional`. */

@@ -15,12 +15,13 @@ const node = 'node'
 type Owner = { name: string; max: number }
 
 /**
- * Limits the bodies that callers send concurrently, by their declared size.
+ * Limits the bodies that callers send concurrently: by their declared size until they are read.
  * Contract: never refuses a single body, nor the first one of an organization; answers 429
  * `too_many_uploads` before the body is read.
  */
 export function boundUploads(app: FastifyInstance, config: Config): void {
   const held = new Map<string, number>()
+  app.decorateRequest('bodyHolds')
   app.addHook('preParsing', (request, reply, payload, done) => {
     const bytes = declaredBytes(request)
     if (bytes <= smallBytes || withoutBody.has(request.method)) return done(null, payload)
@@ -35,14 +36,19 @@ export function boundUploads(app: FastifyInstance, config: Config): void {
     const isFirst = owners.some(({ name }) => name !== node && !held.has(name))
     const full = owners.filter(isFull).filter(({ name }) => name !== node || !isFirst)
     if (full.length > 0) return done(new ApiError('too_many_uploads'), payload)
-    for (const { name } of owners) held.set(name, (held.get(name) ?? 0) + bytes)
-    reply.raw.once('close', () => {
+    let counted = 0
+    const count = (size: number) => {
       for (const { name } of owners) {
-        const left = held.get(name)! - bytes
-        if (left > 0) held.set(name, left)
+        const total = (held.get(name) ?? 0) + size - counted
+        if (total > 0) held.set(name, total)
         else held.delete(name)
       }
-    })
+      counted = size
+    }
+    count(bytes)
+    // The client may leave first: then nothing counts.
+    request.bodyHolds = (size) => count(Math.min(counted, size <= smallBytes ? 0 : size))
+    reply.raw.once('close', () => count(0))
     done(null, payload)
   })
 }

@@ -25,6 +25,7 @@ import { logReader } from '../../adapters/read-log.ts'
 import { streamTurn, type TurnStream } from '../../adapters/turn-stream.ts'
 import { isUnpaid } from '../../adapters/waiting-calls.ts'
 import type { Api } from '../../core/api.ts'
+import { dropBody } from '../../core/body.ts'
 import type { Streams } from '../../streams/open-streams.ts'
 import { type Chat, checkChatId, findSession } from './chats.ts'
 import { readMessages } from './messages.ts'
@@ -85,9 +86,9 @@ function chatRoute(api: Api, streams: Streams, version: AiSdkVersion) {
       ...hiddenIn(version),
     },
     async handler(request, reply) {
-      const { body } = request
-      const chat = await chatOf(api, request, { ...body, version })
-      const found = await sendChat(chat, body)
+      const chat = await chatOf(api, request, { ...request.body, version })
+      const found = await sendChat(chat, request.body)
+      dropBody(request)
       await streamTurn(api, streams, request, reply, streamOf(found))
     },
   })

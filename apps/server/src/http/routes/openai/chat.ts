@@ -17,6 +17,7 @@ import {
 } from '@outlast/contract/folds/openai-chat'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { streamTurn } from '../../adapters/turn-stream.ts'
+import { dropBody } from '../../core/body.ts'
 import { messageBytesMax } from '../messages/messages.ts'
 import { areAwaited } from './answers.ts'
 import { type Begin, beginFor } from './begin.ts'
@@ -44,7 +45,8 @@ export function chatRoutes(openai: OpenAI): void {
       const calls = adapterClient(api, request)
       const { place, facts } = await beginChatTurn(beginFor(request, calls), asked)
       const chat = { id: facts.id.replace('resp_', 'chatcmpl-'), model: asked.model }
-      if (asked.stream) return streamChat(openai, request, reply, { asked, chat, facts, place })
+      const { stream, withUsage } = asked
+      if (stream) return streamChat(openai, request, reply, { withUsage, chat, facts, place })
       const response = responseOf(await awaitResponse(openai, request, { facts, place }))
       if (response.error === null) return completionOf(chat, response)
       reply.header('x-should-retry', 'false')
@@ -67,7 +69,7 @@ const completionError = ({ error }: ResponseObject) => ({
   error: { message: error?.message, type: 'server_error', code: error?.code, param: null },
 })
 
-type Streamed = { asked: AskedChat; chat: ChatFacts; facts: ResponseFacts; place: ResponsePlace }
+type Streamed = { withUsage: boolean; chat: ChatFacts; facts: ResponseFacts; place: ResponsePlace }
 
 const chatFrame = (data: object) => `data: ${JSON.stringify(data)}\n\n`
 
@@ -75,8 +77,9 @@ function streamChat(
   { api, streams }: OpenAI,
   request: FastifyRequest,
   reply: FastifyReply,
-  { asked, chat, facts, place }: Streamed,
+  { withUsage, chat, facts, place }: Streamed,
 ): Promise<void> {
+  dropBody(request)
   let response = beginResponse(facts)
   let state: ChatState = beginChat(chat)
   return streamTurn(api, streams, request, reply, {
@@ -92,7 +95,7 @@ function streamChat(
         return next.choices.map((choice) => chatFrame(chatChunk(state, choice)))
       })
       if (response.phase !== 'over') return { frames: frames.join('') }
-      const last = lastFrames(state, responseOf(response), asked.withUsage)
+      const last = lastFrames(state, responseOf(response), withUsage)
       return { frames: [...frames, ...last].join(''), isLast: true }
     },
   })

@@ -12,6 +12,7 @@ import { ApiError } from '../../../errors.ts'
 import { findCurrentTurn } from '../../../store/sessions/turns.ts'
 import { streamTurn, waitForTurn } from '../../adapters/turn-stream.ts'
 import { answerTypes, isUnpaid, waitsNow } from '../../adapters/waiting-calls.ts'
+import { dropBody } from '../../core/body.ts'
 import { messageBytesMax } from '../messages/messages.ts'
 import { beginFor } from './begin.ts'
 import { type ItemsQuery, itemRange } from './conversations.ts'
@@ -130,6 +131,7 @@ function streamResponse(
   reply: FastifyReply,
   { facts, place, after, discard }: Asked & { after: number },
 ): Promise<void> {
+  dropBody(request)
   let state = beginResponse(facts)
   let isInterrupted = false
   if (discard) reply.raw.once('close', () => isInterrupted || void discard(state))
