@@ -2,11 +2,15 @@
 import type { ContentPart, SeedMessage } from '@outlast/contract'
 import type { ResponseItem } from '@outlast/contract/folds/openai'
 import { replyGap } from '@outlast/contract/folds/openai-chat'
+import { messageBytesMax } from '../messages/messages.ts'
 import { parseCallId } from './place.ts'
 import type { Client } from './reading.ts'
 import { itemEvents, openTranscript } from './transcript.ts'
 
-/** A conversation with more items is not compared: a history with so many messages is refused. */
+/**
+ * A conversation with more items, or with more text than a request can have, is not compared: a
+ * history with so many messages is refused.
+ */
 const itemsMax = 2_000
 
 /**
@@ -21,11 +25,20 @@ export async function compareChat(
   sessionId: string,
   history: readonly SeedMessage[],
 ): Promise<SameChat | undefined> {
-  const { items, add } = openTranscript(sessionId)
+  let length = 0
+  let isLong = false
+  const { items, add } = openTranscript(sessionId, (item) => {
+    if (item.type !== 'message') return callIn(item)
+    const text = textIn(item)
+    length += text.length
+    return { ...item, content: [{ text }] }
+  })
   const sequence = await client.read(sessionId, { after: 0, types: itemEvents }, (event) => {
     add(event)
-    return items.size > itemsMax
+    isLong = items.size > itemsMax || length > messageBytesMax
+    return isLong
   })
+  if (isLong) return undefined
   const all = [...items.values()]
   if (JSON.stringify(spokenIn(all)) !== JSON.stringify(spoken(history))) return undefined
   const shown = callsIn(history)
@@ -33,6 +46,13 @@ export async function compareChat(
     type !== 'message' && !shown.has(parseCallId(String(call_id))?.callId ?? '')
   return { sequence, hasHidden: all.some(isHidden) }
 }
+
+/** The text of a message, without the bytes of its images. */
+const textIn = ({ content }: ResponseItem) =>
+  (content as { text?: string }[]).map(({ text }) => text ?? '[image]').join('\n')
+
+/** A call or its outcome, without arguments and output. */
+const callIn = ({ id, type, call_id }: ResponseItem): ResponseItem => ({ id, type, call_id })
 
 const callsIn = (history: readonly SeedMessage[]): ReadonlySet<string> =>
   new Set(
@@ -65,7 +85,7 @@ function spokenIn(items: readonly ResponseItem[]): Spoken[] {
       .filter(({ type }) => type === 'message')
       .map(({ role, content }) => ({
         isUser: role === 'user',
-        text: (content as { text?: string }[]).map(({ text }) => text ?? '[image]').join('\n'),
+        text: (content as { text: string }[])[0]!.text,
       })),
   )
 }

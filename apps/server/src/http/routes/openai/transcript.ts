@@ -145,12 +145,16 @@ export const itemEvents = (Object.keys(readers) as EventType[]).filter(
   (type) => readers[type] !== 'ignored',
 )
 
-export function openTranscript(sessionId: string): Transcript {
+/** `kept`: the part of an item that is kept. */
+export function openTranscript(
+  sessionId: string,
+  kept = (item: ResponseItem): ResponseItem => item,
+): Transcript {
   const items = new Map<string, ResponseItem>()
   const begun = new Set<string>()
   const json = new Set<string>()
   const turns = new Map<string, number>()
-  const put = (item: ResponseItem) => void items.set(item.id, item)
+  const put = (item: ResponseItem) => void items.set(item.id, kept(item))
   return {
     items,
     add(event) {
