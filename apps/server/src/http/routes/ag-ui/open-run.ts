@@ -366,10 +366,10 @@ export function storeBegun(
 /** Messages among which the last one of a request is looked for: mostly it is a new one. */
 const latestInputs = 200
 
-/** Finds the last message of the request, if the session has it already. */
+/** Finds the last message of the request, if the session has it. Empty ids name no message. */
 async function findMessage({ node, request, session, input }: Given) {
-  const last = runPartsOf(input).added.at(-1)
-  return last && inputFinder({ node }, request)(session.id, last.id, { latest: latestInputs })
+  const id = runPartsOf(input).added.at(-1)?.id
+  return id ? inputFinder({ node }, request)(session.id, id, { latest: latestInputs }) : undefined
 }
 
 /**

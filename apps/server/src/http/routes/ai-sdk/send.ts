@@ -46,16 +46,18 @@ async function sendMessage(chat: Chat, body: AiSdkChat, last: UIMessage): Promis
   const { controls, instructions, context, tools, metadata } = body
   const given = { controls, instructions, context, tools }
   const own = typeof last.metadata === 'object' ? last.metadata : {}
+  // Messages of a client without ids may all have an empty one.
+  const clientId = last.id || undefined
   const message = {
     message: { role: 'user', content },
     ...Object.fromEntries(Object.entries(given).filter(([, value]) => value != null)),
-    metadata: { ...own, ...metadata, ...(last.id && { [clientIdField]: last.id }) },
+    metadata: { ...own, ...metadata, ...(clientId && { [clientIdField]: clientId }) },
   }
   const { on_busy, posted } = await againIfChanged(async (tries) => {
     const busy = body.on_busy
       ? { on_busy: body.on_busy }
-      : await onBusyInChat(chat, session, last.id)
-    const posting = { message: { ...message, ...busy }, content, clientId: last.id, tries }
+      : await onBusyInChat(chat, session, clientId)
+    const posting = { message: { ...message, ...busy }, content, clientId, tries }
     return { ...busy, posted: await post(chat, session.id, posting) }
   })
   if ('known' in posted) return replyTo(chat, session.id, sentInput(posted.known))
