@@ -74,15 +74,23 @@ const byId: Statement = {
 select ${fields}, s.id as session_id, s.key as thread_id
 from ag_ui_runs r join sessions s on s.org_id = r.org_id and s.id = r.session_id
 where r.org_id = $1 and r.run_id = $2 and s.agent_id = $3 and s.channel_id is null
-  and ($4::text is null or s.user_id = $4)
+  and ($4::text is null or s.user_id = $4) and ($5::text is null or s.id = $5)
 order by r.created_at desc limit 1`,
 }
 
-export type RunById = { orgId: string; runId: string; agentId: string; scope?: SessionScope }
+export type RunById = {
+  orgId: string
+  runId: string
+  agentId: string
+  scope?: SessionScope | undefined
+  /** The session of a token. */
+  sessionId?: string | undefined
+}
 
-/** Finds the newest run with an id among the sessions of an agent, and of an end user. */
-export async function findRunById(db: Db, { orgId, runId, agentId, scope }: RunById) {
-  const values = [orgId, runId, agentId, scope?.user ?? null]
+/** Finds the newest run with an id among the sessions of an agent that the caller may read. */
+export async function findRunById(db: Db, { orgId, runId, agentId, ...of }: RunById) {
+  const { scope, sessionId } = of
+  const values = [orgId, runId, agentId, scope?.user ?? null, sessionId ?? null]
   const [row] = await db.run<StoredRun & { session_id: string; thread_id: string | null }>(
     byId,
     values,

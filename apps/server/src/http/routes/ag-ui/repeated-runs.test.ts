@@ -139,3 +139,14 @@ test('a repeat of a run whose beginning was not stored attaches to it', async ()
   assert.equal((await keyed('unstored')).id, id)
   assert.equal((await loggedIn(id, 'input.message')).length, 1)
 })
+
+test('a token of a session joins the run of its session, of several with one id', async () => {
+  for (const threadId of ['first', 'second']) {
+    await run(threadId, { runId: 'same', messages: [user(threadId)] })
+  }
+  const { id } = await keyed('first')
+  const made = await key.call('POST', `/v1/sessions/${id}/tokens`, { access: 'read' })
+  const call = callerWith(server.url, `Bearer ${expectStatus(made, 201).token}`)
+  const text = expectStatus(await call('GET', `/v1/ag-ui/agents/${agentId}?runId=same`), 200)
+  assert.match(text, /"threadId":"first".*"type":"RUN_FINISHED"/s)
+})

@@ -155,10 +155,9 @@ export async function findRunToJoin(
   runId: string,
 ): Promise<OpenedRun> {
   const { principal, db } = request
-  const { orgId, endUser } = principal
+  const { orgId, endUser: scope, sessionId: ofToken } = principal
   const named = unstoredRun(runId)
-  const about = { orgId, runId, agentId, ...(endUser && { scope: endUser }) }
-  const stored = await findRunById(db, about)
+  const stored = await findRunById(db, { orgId, runId, agentId, scope, sessionId: ofToken })
   const sessionId = stored?.session_id ?? named?.sessionId
   if (sessionId === undefined) throw new ApiError('not_found', 'Run')
   const session = await calls.run<Session>('GET', `/v1/sessions/${sessionId}`)
