@@ -13,7 +13,7 @@ import { connect, type McpConnection } from './connection.ts'
 import { isSessionLost, McpFailure, mcpFailureSentence } from './failure.ts'
 import { createListings, type Listings, reachName } from './listings.ts'
 import { plainName } from './names.ts'
-import { createMcpPool, type Pool } from './pool.ts'
+import { createMcpPool, type Pool, type PoolKey } from './pool.ts'
 import { openSecrets } from './reach.ts'
 import { resultOf } from './result.ts'
 
@@ -114,7 +114,10 @@ export function createMcp(options: McpOptions): Mcp {
       const opening = { access, headers, onToolsChanged: () => listings.listLater(server) }
       const answer = await ask(pool, {
         // A connection has the network access and the secrets of the call that opened it.
-        key: `${reachName(server)} ${sessionId} ${textHash(JSON.stringify([access, headers]))}`,
+        of: {
+          key: `${reachName(server)} ${sessionId} ${textHash(JSON.stringify([access, headers]))}`,
+          orgId: remote.orgId,
+        },
         open: () => open(server, AbortSignal.timeout(connectMs), opening),
         work: (connection) =>
           connection.callTool(
@@ -162,7 +165,7 @@ async function reachOf(db: Db, { orgId, serverId, server: name }: RemoteTool) {
 }
 
 type HeldRequestOptions<T> = {
-  key: string
+  of: PoolKey
   open: () => Promise<McpConnection>
   work: (connection: McpConnection) => Promise<T>
 }
@@ -170,7 +173,7 @@ type HeldRequestOptions<T> = {
 /** Sends a request in the held session; once more in a new one if the server has dropped it. */
 async function ask<T>(pool: Pool, asking: HeldRequestOptions<T>, isSecond = false): Promise<T> {
   const lost = Symbol('lost')
-  const answer = await pool.use(asking.key, asking.open, async (connection, drop) => {
+  const answer = await pool.use(asking.of, asking.open, async (connection, drop) => {
     try {
       return await asking.work(connection)
     } catch (error) {

@@ -7,8 +7,10 @@ export type McpPoolOptions = {
   idleMs: number
 }
 
-type Entry = {
-  key: string
+/** A connection, and the organization that calls over it. */
+export type PoolKey = { key: string; orgId: string }
+
+type Entry = PoolKey & {
   opened: Promise<McpConnection>
   calls: number
   timer: NodeJS.Timeout | undefined
@@ -22,20 +24,24 @@ export type Pool = {
    * Contract: a connection that `work` drops, because its server has ended the session, is not used
    * again.
    */
-  use: <T>(key: string, open: () => Promise<McpConnection>, work: Work<T>) => Promise<T>
+  use: <T>(of: PoolKey, open: () => Promise<McpConnection>, work: Work<T>) => Promise<T>
   /** Drops all open connections for further calls. */
   clear: () => void
   stop: () => Promise<void>
 }
 
+/** Part of the connections with open calls that one organization may have. */
+const shareOfOne = 3 / 4
+
 /**
  * Creates a pool of sessions with MCP servers between calls. It is a cache: a call without one
- * starts a new session.
+ * starts a new session. Servers of one organization that do not answer leave room for others.
  */
 export function createMcpPool({ connectionsMax, idleMs }: McpPoolOptions): Pool {
   /** In order of use, the latest last. */
   const entries = new Map<string, Entry>()
   const closing = new Set<Promise<void>>()
+  const openMaxOfOne = Math.ceil(connectionsMax * shareOfOne)
 
   function forget(entry: Entry) {
     clearTimeout(entry.timer)
@@ -59,11 +65,18 @@ export function createMcpPool({ connectionsMax, idleMs }: McpPoolOptions): Pool 
     close(idle, true)
   }
 
-  function take(key: string, open: () => Promise<McpConnection>): Entry {
+  function checkShare(orgId: string) {
+    const open = entries.values().filter((one) => one.orgId === orgId && one.calls > 0)
+    if ([...open].length < openMaxOfOne || openMaxOfOne === connectionsMax) return
+    throw new McpFailure('is not called: the organization has too many open MCP calls.')
+  }
+
+  function take({ key, orgId }: PoolKey, open: () => Promise<McpConnection>): Entry {
     const known = entries.get(key)
+    if (!known?.calls) checkShare(orgId)
     if (known) forget(known)
     else makeRoom()
-    const entry = known ?? { key, opened: open(), calls: 0, timer: undefined }
+    const entry = known ?? { key, orgId, opened: open(), calls: 0, timer: undefined }
     entries.set(key, entry)
     entry.calls += 1
     return entry
@@ -79,8 +92,8 @@ export function createMcpPool({ connectionsMax, idleMs }: McpPoolOptions): Pool 
   }
 
   return {
-    async use(key, open, work) {
-      const entry = take(key, open)
+    async use(of, open, work) {
+      const entry = take(of, open)
       try {
         return await work(await entry.opened, () => forget(entry))
       } finally {
