@@ -26,6 +26,8 @@ export type TurnStream = {
   /** Frames before an end that the fold did not ask for, such as a shutdown. Default: none. */
   interrupted?: (reason: string) => string
   headers?: Record<string, string>
+  /** Length of texts that the fold keeps in memory. Default: 0. */
+  keptLength?: number | undefined
 }
 
 /** Operation that the caller of an adapter must be allowed to do, to read a session. */
@@ -47,11 +49,11 @@ export async function streamTurn(
   streams: Streams,
   request: FastifyRequest,
   reply: FastifyReply,
-  { interrupted = () => '', greeting = '', headers = {}, ...turn }: TurnStream,
+  { interrupted = () => '', greeting = '', headers = {}, keptLength, ...turn }: TurnStream,
 ): Promise<void> {
   const last = await checkReader(api, request, turn.sessionId)
   const envelope = { headers, greeting, farewell: interrupted }
-  const frames = streams.open(request, reply, { envelope })
+  const frames = streams.open(request, reply, { envelope, keptLength })
   const failed = () => interrupted('internal_error')
   followAsCaller(api, streams, request, { ...turn, last, failed }, frames)
 }

@@ -15,6 +15,8 @@ export type StreamTerms = {
   /** Access level of the caller. If given, the stream ends when the level changes. */
   level?: Level
   envelope?: StreamEnvelope
+  /** Length of texts that the stream keeps in memory. Default: 0. */
+  keptLength?: number | undefined
 }
 
 /**
@@ -75,15 +77,15 @@ export function createStreams({ node, stopping }: Pick<Api, 'node' | 'stopping'>
     }
   }
 
-  function enter(request: FastifyRequest) {
+  function enter(request: FastifyRequest, keptLength = 0) {
     const { principal } = request
     if (stopping()) throw new ApiError('shutting_down')
-    return counts.enter(principal, networkOf(addressOf(request)))
+    return counts.enter(principal, { network: networkOf(addressOf(request)), keptLength })
   }
 
   return {
-    open(request, reply, { signOfLife = 'comment', level, envelope }) {
-      const leave = enter(request)
+    open(request, reply, { signOfLife = 'comment', level, envelope, keptLength }) {
+      const leave = enter(request, keptLength)
       // The framework sends these only with its own responses; they include the CORS headers.
       for (const [name, value] of Object.entries(reply.getHeaders())) {
         if (value !== undefined) reply.raw.setHeader(name, value)
@@ -127,6 +129,20 @@ function limitOfPerson(
   return isPerson ? [{ name: `person ${own}`, max, whose: 'The end user' }] : []
 }
 
+const mebibyte = 1024 * 1024
+/** Lengths of texts that the streams of a credential and an organization keep in memory. */
+const keptMax = { credential: 96 * mebibyte, organization: 192 * mebibyte }
+
+type Owner = { own: string; orgId: string }
+
+const limitsOfKept = (size: number, { own, orgId }: Owner) =>
+  size === 0
+    ? []
+    : [
+        { name: `kept ${own}`, max: keptMax.credential, whose: 'The credential', size },
+        { name: `kept org ${orgId}`, max: keptMax.organization, whose: 'The organization', size },
+      ]
+
 /** Counts the open streams of each credential and each organization on this node. */
 function countStreams(config: Config) {
   const { STREAMS_PER_CREDENTIAL, STREAMS_PER_END_USER, STREAMS_PER_ORGANIZATION } = config
@@ -138,22 +154,24 @@ function countStreams(config: Config) {
   }
   return {
     /** Contract: throws 429 `too_many_streams`; the result counts the stream as closed. */
-    enter(principal: Principal, network: string): () => void {
+    enter(principal: Principal, of: { network: string; keptLength: number }): () => void {
       const { kind, orgId } = principal
       if (kind === 'anonymous' || kind === 'server') return () => {}
       const own = `${kind} ${limitedId(principal)}`
-      const limits = [
+      const { network, keptLength } = of
+      const counted = [
         { name: own, max: STREAMS_PER_CREDENTIAL, whose: 'The credential' },
         ...limitOfPerson(principal, { own, network, max: STREAMS_PER_END_USER }),
         { name: `org ${orgId}`, max: STREAMS_PER_ORGANIZATION, whose: 'The organization' },
-      ]
-      for (const { name, max, whose } of limits) {
-        if (max === 0 || (open.get(name) ?? 0) < max) continue
+      ].map((limit) => ({ ...limit, size: 1 }))
+      const limits = [...counted, ...limitsOfKept(keptLength, { own, orgId })]
+      for (const { name, max, whose, size } of limits) {
+        if (max === 0 || (open.get(name) ?? 0) + size <= max) continue
         throw new ApiError('too_many_streams', whose, undefined, retrySeconds)
       }
-      for (const { name } of limits) add(name, 1)
+      for (const { name, size } of limits) add(name, size)
       return () => {
-        for (const { name } of limits) add(name, -1)
+        for (const { name, size } of limits) add(name, -size)
       }
     },
   }

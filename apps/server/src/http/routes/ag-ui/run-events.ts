@@ -22,9 +22,16 @@ import { type AgUiPlace, partsAfter, placeId } from './place.ts'
 
 /**
  * A run of a session. `after`: sequence of the last event before it. `isNew`: the message of this
- * request began it, and where it begins is not stored yet.
+ * request began it, and where it begins is not stored yet. `historyLength`: of a history from the
+ * log, as JSON; one of the client counts as the body of its request.
  */
-export type OpenedRun = { sessionId: string; after: number; run: AgUiRun; isNew?: boolean }
+export type OpenedRun = {
+  sessionId: string
+  after: number
+  run: AgUiRun
+  isNew?: boolean
+  historyLength?: number
+}
 
 /** A run at a position of the log, and the frames that are due there. */
 export type RunPosition = {

@@ -24,7 +24,7 @@ export async function streamRun(
   reply: FastifyReply,
   { place, ...opened }: OpenedRun & { place: AgUiPlace | undefined },
 ): Promise<unknown> {
-  const { sessionId } = opened
+  const { sessionId, historyLength: keptLength } = opened
   const [last, before] = await Promise.all([
     checkReader(api, request, sessionId),
     stateBefore(request, opened),
@@ -36,7 +36,7 @@ export async function streamRun(
   const { state, after, offset, frames: greeting } = position
   if (state.isOver) return sendFrames(reply, greeting)
   const fold = foldFrom(position)
-  const turn = { sessionId, after, offset, greeting, fold, interrupted: farewell }
+  const turn = { sessionId, after, offset, greeting, fold, interrupted: farewell, keptLength }
   return streamTurn(api, streams, request, reply, turn)
 }
 

@@ -75,11 +75,12 @@ async function readPageOf(
   const upTo = (await findSequence(db, principal.orgId, sessionId)) ?? 0
   for (let length = limit; ; length = 2 * length + resultsMax) {
     const from = Math.max(0, end - length)
-    const { messages, first } = await readRange(request, sessionId, { upTo, from, end })
+    const range = await readRange(request, sessionId, { upTo, from, end })
+    const { messages, first } = range
     const cut = first === 0 ? 0 : messages.findIndex(({ role }) => role !== 'tool_result')
-    if (cut !== -1) return { messages: messages.slice(cut), first: first + cut }
+    if (cut !== -1) return { ...range, messages: messages.slice(cut), first: first + cut }
     // Results that are too long for one page stay, without their calls.
-    if (first > from) return { messages, first }
+    if (first > from) return range
   }
 }
 
@@ -105,7 +106,8 @@ async function readRange(
       }
     }
   }
-  return { messages: kept.map((json) => JSON.parse(json) as Message), first: from + dropped }
+  const messages = kept.map((json) => JSON.parse(json) as Message)
+  return { messages, first: from + dropped, length }
 }
 
 type ActiveRun = { runId: string; after: number }
@@ -164,7 +166,7 @@ export async function findRunToJoin(
   const after = stored?.after_sequence ?? named?.after ?? 0
   const last = (await findSequence(db, orgId, sessionId)) ?? 0
   if (session.agent_id !== agentId || after > last) throw new ApiError('not_found', 'Run')
-  const { messages } = await readPageOf(request, calls, sessionId, {})
+  const { messages, length } = await readPageOf(request, calls, sessionId, {})
   const run: AgUiRun = {
     ...attaching({ threadId: session.key ?? sessionId, runId }),
     kind: stored?.kind ?? 'answers',
@@ -174,5 +176,5 @@ export async function findRunToJoin(
       messages.filter(({ role, sequence }) => sequence <= after || role === 'user'),
     ),
   }
-  return { sessionId, after, run }
+  return { sessionId, after, run, historyLength: length }
 }
