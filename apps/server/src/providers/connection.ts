@@ -1,5 +1,8 @@
+import type { ProviderType } from '@outlast/contract'
 import type { Config } from '../config.ts'
 import type { Secrets } from '../secrets.ts'
+import { KnownFailure } from './failure.ts'
+import { providers } from './index.ts'
 import { providerKey, type Stored } from './keys.ts'
 import { fetchAnywhere, type Outbound } from './outbound.ts'
 import type { ProviderConnection } from './provider.ts'
@@ -22,4 +25,14 @@ export async function connectionOf(
   const caller = { orgId: provider.orgId, purpose: 'provider' as const }
   const fetch = providerFetch(isGuarded ? node.outbound.reach(caller) : fetchAnywhere)
   return { apiKey, baseUrl: baseUrl ?? undefined, fetch }
+}
+
+/**
+ * Refuses a call to a vendor's own address without a key. A server of the user may need none.
+ * Contract: throws KnownFailure `not_configured`.
+ */
+export function requireKey(type: ProviderType, { apiKey, baseUrl }: ProviderConnection): void {
+  if (providers[type].local || apiKey || baseUrl) return
+  const remedy = 'Set `api_key`, or a `base_url` of your own.'
+  throw new KnownFailure('not_configured', `The provider has no key. ${remedy}`)
 }

@@ -69,7 +69,7 @@ export const failureKinds = {
   not_configured: {
     code: 'llm_not_configured',
     passing: false,
-    sentence: 'No model is configured for this request.',
+    sentence: 'No model with an API key is configured for this request.',
   },
   key_unreadable: {
     code: 'llm_key_unreadable',

@@ -123,6 +123,20 @@ test('fails a turn when only a simulated model is the default and a vendor has a
   assert.equal(replyOf(again), 'From the vendor.')
 })
 
+test('fails a turn whose model belongs to a vendor without a key, without a request', async (t) => {
+  const { server, before } = await withVendor(t, {})
+  const keyless = (await modelsOf(server)).find(
+    ({ provider_name }) => provider_name === 'Anthropic',
+  )
+  const controls = { controls: { model_id: keyless!.id } }
+  const events = await converse(t, server, before.id, 'Hello', controls)
+  const { error, error_code } = dataOf(events, 'turn.failed')
+  assert.equal(error_code, 'llm_not_configured')
+  assert.match(error, /API key/)
+  const { metadata } = dataOf(events, 'llm.generation')
+  assert.match(metadata.error!, /^The provider has no key\. Set `api_key`/)
+})
+
 test('makes a model of a provider the default when the provider gets its key', async (t) => {
   const server = await startGuarded(t, { env: asShipped })
   const person = await registerPerson(server)

@@ -1,7 +1,7 @@
 import type { ProviderTestResult } from '@outlast/contract'
-import { connectionOf } from '../../providers/connection.ts'
+import { connectionOf, requireKey } from '../../providers/connection.ts'
 import { failureOf, KnownFailure, statusOf } from '../../providers/failure.ts'
-import { languageModel, providers } from '../../providers/index.ts'
+import { languageModel } from '../../providers/index.ts'
 import type { ModelRoute } from '../../store/models/models.ts'
 import type { Node } from '../node.ts'
 import { callModel, ModelCallError, modelFailureSentence } from './call.ts'
@@ -35,9 +35,7 @@ async function ask(node: Node, orgId: string, route: ModelRoute, key?: string): 
   const { provider_id: id, provider_type: type, base_url: baseUrl, api_key: sealed } = route
   const stored = await connectionOf(node, { orgId, id, type, baseUrl, sealed })
   const connection = { ...stored, ...(key !== undefined && { apiKey: key }) }
-  if (!providers[type].local && !connection.apiKey && !connection.baseUrl) {
-    throw new KnownFailure('not_configured', 'The provider has no key.')
-  }
+  requireKey(type, connection)
   const limitMs = Math.min(trialMs, node.config.MODEL_TIMEOUT_MS)
   const ending = new AbortController()
   let hasSpoken = false

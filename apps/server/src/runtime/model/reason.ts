@@ -2,7 +2,7 @@ import type { ModelMetadata, ModelProfile } from '@outlast/contract'
 import { newId, newSpanId, uuidOf } from '../../ids.ts'
 import { spanIdOf, traceOf, traceparentFor } from '../../observe/trace-context.ts'
 import { profileOf } from '../../providers/catalogue.ts'
-import { connectionOf } from '../../providers/connection.ts'
+import { connectionOf, requireKey } from '../../providers/connection.ts'
 import { type FailureKind, failureOf, KnownFailure } from '../../providers/failure.ts'
 import { answeringBy } from '../../providers/final-answer.ts'
 import { languageModel, providers } from '../../providers/index.ts'
@@ -194,6 +194,7 @@ function keyless(turn: Turn, route: ModelRoute, error: unknown): CallResult {
 async function vendorOf({ node, run }: Turn, route: ModelRoute): Promise<RoutedModel> {
   const { provider_id: id, provider_type: type, base_url: baseUrl, api_key: sealed } = route
   const connection = await connectionOf(node, { orgId: run.orgId, id, type, baseUrl, sealed })
+  requireKey(type, connection)
   const model = await languageModel(type, connection, route.model_id)
   return { route, model, secret: connection.apiKey }
 }
