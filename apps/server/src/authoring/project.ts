@@ -7,6 +7,8 @@ export type FileAgent = {
   /** The file, relative to the project, such as `agents/support.md`. */
   file: string
   agent: NewAgent
+  /** Keys of the file that have no effect. */
+  ignored?: readonly { key: string; line?: number }[]
 }
 
 /** The user's own code and agents, as a node runs them. */

@@ -176,3 +176,18 @@ test('--import runs a module first, and the installation of the project is prefe
   const without = await check(t, files)
   assert.equal(without.code, 1)
 })
+
+test('check warns about keys of agent files that have no effect', async (t) => {
+  const { code, output } = await check(t, {
+    'agents/helper.md': '---\nname: Helper\ncapabilties: [noop]\nmodel: gpt-5\n---\nYou help.\n',
+    'agents/other.yaml': 'name: Other\nsystem_prompt: You help.\nzebra: 1\n',
+  })
+  assert.equal(code, 0, output)
+  for (const line of [
+    /^warning: agents\/helper\.md:3 capabilties is not a key .* Did you mean capabilities\?$/m,
+    /^warning: agents\/helper\.md:4 model is not a key .* Did you mean default_model_id\?$/m,
+    /^warning: agents\/other\.yaml:3 zebra is not a key of an agent and has no effect\.$/m,
+  ]) {
+    assert.match(output, line)
+  }
+})

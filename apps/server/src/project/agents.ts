@@ -13,7 +13,10 @@ import { ProjectError, problemsIn } from './problems.ts'
 
 /** Reads Markdown or YAML. Contract: throws ProjectError. */
 export const agentOfFile = (text: string, file: string): FileAgent =>
-  explained(file, () => agentFrom(readAgentFile(text, nameOfFile(file)), file))
+  explained(file, () => {
+    const { values, ignored } = readAgentFile(text, nameOfFile(file))
+    return { ...agentFrom(values, file), ignored }
+  })
 
 /** Contract: throws ProjectError. */
 export const agentOfValue = (agent: DefinedAgent, file: string): FileAgent =>

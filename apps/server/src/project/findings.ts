@@ -6,6 +6,9 @@ import { checkClientTools } from '../capabilities/catalog/client-tools.ts'
 import { schemaWarnings } from '../capabilities/catalog/schema-warnings.ts'
 import { builtins } from '../capabilities/index.ts'
 import { isMcpRef } from '../capabilities/mcp/ref.ts'
+import { nearestName } from '../http/core/nearest-name.ts'
+import { agentFileKeys } from '../http/routes/agents/agent-files/read.ts'
+import { textPreview } from '../text.ts'
 import { nameOfFile } from './files.ts'
 import type { LoadedProject } from './load.ts'
 import { type ProjectProblem, problemsIn } from './problems.ts'
@@ -35,8 +38,25 @@ function problemsOfAgent(
   }
 }
 
-/** Finds tools that some model vendor refuses, or that exclude a built-in capability. */
-export function projectWarnings(project: LoadedProject): ProjectProblem[] {
+/**
+ * Finds keys of agent files that have no effect, and tools that some model vendor refuses, or that
+ * exclude a built-in capability.
+ */
+export const projectWarnings = (project: LoadedProject): ProjectProblem[] => [
+  ...(project.agents ?? []).flatMap(({ file, ignored = [] }) =>
+    ignored.map(({ key, ...place }) => ({ file, ...place, message: ignoredKey(key) })),
+  ),
+  ...toolWarnings(project),
+]
+
+function ignoredKey(key: string): string {
+  const meant =
+    nearestName(key, agentFileKeys) ?? agentFileKeys.find((one) => one.split('_').includes(key))
+  const hint = meant ? ` Did you mean ${meant}?` : ''
+  return `${textPreview(key)} is not a key of an agent and has no effect.${hint}`
+}
+
+function toolWarnings(project: LoadedProject): ProjectProblem[] {
   return project.capabilities.flatMap((capability) =>
     capability.tools({}).flatMap((tool) => {
       const file = fileOfTool(project, capability, tool)

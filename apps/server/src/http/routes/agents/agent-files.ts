@@ -57,7 +57,7 @@ export async function agentFileRoutes({ app, node }: Api): Promise<void> {
         const { body = '', query, principal, db } = request
         const { orgId } = principal
         if (query['from-example'] !== undefined) throw new ApiError('not_found', 'Example')
-        const given = fitting(NewAgent, storable(readAgentFile(body)))
+        const given = fitting(NewAgent, storable(readAgentFile(body).values))
         const agent = await identified(db, orgId, given)
         const whole = await checked(node, { db, orgId }, agent.id, agent)
         const saved = await postAgent(db, orgId, whole)

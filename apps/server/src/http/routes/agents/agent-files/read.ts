@@ -6,7 +6,16 @@ import { readYaml, type YamlFile } from './yaml.ts'
 
 type Values = Record<string, unknown>
 
-const keys = [
+/** A key of a file that has no effect. Without a line in JSON. */
+type IgnoredKey = { key: string; line?: number }
+
+type AgentFileContent = {
+  /** Fields of a new agent. */
+  values: Values
+  ignored: readonly IgnoredKey[]
+}
+
+export const agentFileKeys = [
   'id',
   'name',
   'display_name',
@@ -22,7 +31,7 @@ const keys = [
   'network_access',
   'system_prompt',
 ]
-const similarKeysMax = 100
+const keysMax = 100
 
 /**
  * Reads an agent out of a file: Markdown with front matter, JSON, YAML, or else text that is its
@@ -30,12 +39,12 @@ const similarKeysMax = 100
  * Contract: returns the fields of a new agent without checking their values, with the given name if
  * the file has none; throws 400 with the place for a broken file of one of the first three formats.
  */
-export const readAgentFile = (file: string, name = defaultName(new Date())): Values => ({
-  name,
-  ...readFields(file),
-})
+export function readAgentFile(file: string, name = defaultName(new Date())): AgentFileContent {
+  const { values, ignored } = readFields(file)
+  return { values: { name, ...values }, ignored }
+}
 
-function readFields(file: string): Values {
+function readFields(file: string): AgentFileContent {
   const begin = file.lastIndexOf('\n', file.search(/\S/)) + 1
   const text = file.slice(begin)
   const firstLine = linesIn(file.slice(0, begin)) + 1
@@ -50,7 +59,7 @@ function readFields(file: string): Values {
 /** Trims a text and normalizes its line breaks. */
 export const fileText = (text: string) => text.replaceAll('\r\n', '\n').trim()
 
-function fromFrontMatter(text: string, firstLine: number): Values | undefined {
+function fromFrontMatter(text: string, firstLine: number): AgentFileContent | undefined {
   const opening = /^---[ \t]*\r?\n/.exec(text)?.[0]
   if (!opening) return undefined
   const rest = text.slice(opening.length - 1)
@@ -82,7 +91,7 @@ function readFlow(text: string): YamlFile | undefined {
   }
 }
 
-function fromJson(text: string, firstLine: number): Values | undefined {
+function fromJson(text: string, firstLine: number): AgentFileContent | undefined {
   if (!/^\s*\{\s*["}]/.test(text)) return undefined
   try {
     return agentInFile(JSON.parse(text), '')
@@ -99,13 +108,13 @@ function placeOfJsonError({ message }: Error, text: string, firstLine: number): 
 }
 
 /** Text that begins with a key is parsed as YAML; without a name and a prompt it is a prompt. */
-function fromYaml(text: string, firstLine: number): Values | undefined {
+function fromYaml(text: string, firstLine: number): AgentFileContent | undefined {
   const comments = /^(?:[^\S\n]*(?:#[^\n]*)?\n)*/.exec(text)![0]
   const first = /^[ \t]*(?:\{[ \t]*)?(["']?)([\w-]+)\1[ \t]*:(?:\s|$)/.exec(
     text.slice(comments.length),
   )
   if (!first) return undefined
-  const isMeant = keys.includes(first[2]!) || /\n(?:name|system_prompt):/.test(text)
+  const isMeant = agentFileKeys.includes(first[2]!) || /\n(?:name|system_prompt):/.test(text)
   try {
     const { value, placeOf } = readYaml(text, firstLine)
     const isAgent = isJsonObject(value) && ('name' in value || 'system_prompt' in value)
@@ -116,9 +125,13 @@ function fromYaml(text: string, firstLine: number): Values | undefined {
   }
 }
 
-function agentInFile(values: Values, body: string, placeOf?: YamlFile['placeOf']): Values {
+function agentInFile(
+  values: Values,
+  body: string,
+  placeOf?: YamlFile['placeOf'],
+): AgentFileContent {
   refuseMisspelt(values, placeOf)
-  const given = keys.filter((key) => Object.hasOwn(values, key) && values[key] !== null)
+  const given = agentFileKeys.filter((key) => Object.hasOwn(values, key) && values[key] !== null)
   const agent = Object.fromEntries(given.map((key) => [key, values[key]]))
   if (agent.name === undefined) useDisplayName(agent)
   if (body !== '') agent.system_prompt = body
@@ -131,13 +144,23 @@ function agentInFile(values: Values, body: string, placeOf?: YamlFile['placeOf']
       typeof use === 'string' ? { ref: use } : use,
     )
   }
-  return agent
+  return { values: agent, ignored: ignoredKeys(values, placeOf) }
 }
+
+const ignoredKeys = (values: Values, placeOf?: YamlFile['placeOf']): IgnoredKey[] =>
+  Object.keys(values)
+    .filter((key) => !agentFileKeys.includes(key))
+    .slice(0, keysMax)
+    .map((key) => {
+      const line = placeOf?.(key)?.line
+      return line === undefined ? { key } : { key, line }
+    })
 
 /** Ignores keys of other programs, and refuses misspelled keys of agents. */
 function refuseMisspelt(values: Values, placeOf?: YamlFile['placeOf']) {
-  for (const key of Object.keys(values).slice(0, similarKeysMax)) {
-    const meant = keys.includes(key) ? undefined : keys.find((one) => plain(one) === plain(key))
+  for (const key of Object.keys(values).slice(0, keysMax)) {
+    const isKnown = agentFileKeys.includes(key)
+    const meant = isKnown ? undefined : agentFileKeys.find((one) => plain(one) === plain(key))
     if (!meant) continue
     const message = `${key} is not a key of an agent: it is called ${meant}.`
     const place = placeOf?.(key)
