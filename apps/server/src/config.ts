@@ -39,6 +39,23 @@ export function readConfig(env: Record<string, string | undefined>): Config {
   return { ...config, DATA_DIR: path.resolve(config.DATA_DIR) }
 }
 
+/** Names that vendors' own programs read, which are not settings of this server. */
+const namesOfVendors = {
+  OPENAI_API_KEY: 'DEFAULT_OPENAI_API_KEY',
+  ANTHROPIC_API_KEY: 'DEFAULT_ANTHROPIC_API_KEY',
+  GEMINI_API_KEY: 'DEFAULT_GOOGLE_API_KEY',
+  GOOGLE_API_KEY: 'DEFAULT_GOOGLE_API_KEY',
+  GOOGLE_GENERATIVE_AI_API_KEY: 'DEFAULT_GOOGLE_API_KEY',
+} as const
+
+/** Names the setting that a key under a vendor's name needs, if the environment has no other key. */
+export function unusedKeyHint(env: Record<string, string | undefined>): string | undefined {
+  const names = Object.entries(namesOfVendors)
+  if (names.some(([, setting]) => env[setting])) return undefined
+  const unused = names.find(([name]) => env[name])
+  return unused && `${unused[0]} has no effect; set ${unused[1]} to use the key`
+}
+
 /** Returns the master keys of the environment, the sealing key first; empty without keys. */
 export const configuredMasterKeys = (config: Config): string[] =>
   config.SECRETS_ENCRYPTION_KEY === undefined

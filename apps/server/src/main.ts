@@ -4,7 +4,7 @@ import { handleStrays } from './commands/strays.ts'
 import { watchParent } from './commands/watch-parent.ts'
 import { isLoopback } from './config/host.ts'
 import { mergedSettings, settingsText } from './config/settings-text.ts'
-import { type Config, readConfig } from './config.ts'
+import { type Config, readConfig, unusedKeyHint } from './config.ts'
 import { createLog, type Log } from './log.ts'
 import { projectWarnings } from './project/findings.ts'
 import { type LoadedProject, loadProject } from './project/load.ts'
@@ -75,7 +75,8 @@ stopOnSignals()
 try {
   const projectLocation = { folder: process.cwd(), config: flagValue('--config') }
   const project = await loadProject(projectLocation)
-  const config = readConfig(mergedSettings(settingsText(project.settings), process.env))
+  const env = mergedSettings(settingsText(project.settings), process.env)
+  const config = readConfig(env)
   const log = createLog(config.LOG_LEVEL, config.LOG_FORMAT)
   handleStrays({ log, graceMs: config.SHUTDOWN_GRACE_MS, stop: () => stopApp() })
   warnOf(project, log)
@@ -89,11 +90,13 @@ try {
   const where = config.DATABASE_URL
     ? 'DATABASE_URL'
     : `an embedded PostgreSQL in ${config.DATA_DIR}`
+  const unused = unusedKeyHint(env)
   say(
     [
       `Outlast ${version} is ready after ${seconds} s: ${app.url}`,
       `  data    ${where}`,
       `  access  ${accessOf(config, app.url)}`,
+      ...(unused ? [`  models  ${unused}`] : []),
       `  docs    ${app.url}/docs`,
       `  next    ${clientCommand(config, app.url)}`,
     ].join('\n'),

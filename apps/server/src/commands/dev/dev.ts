@@ -5,6 +5,7 @@ import { type AddressInfo, createServer } from 'node:net'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { version } from '../../app.ts'
+import { unusedKeyHint } from '../../config.ts'
 import { createLog } from '../../log.ts'
 import {
   type Embedded as Database,
@@ -123,6 +124,8 @@ function printEvents(folder: string): Events {
       if (isFirst) {
         say(`Outlast ${version} is ready after ${seconds}: ${url}`)
         say(`  project  ${folder}: ${contents}`)
+        const unused = unusedKeyHint(process.env)
+        if (unused) say(`  models   ${unused}`)
       } else say(`Reloaded in ${seconds}${files.length > 0 ? `: ${shortList(files)}` : ''}`)
       isFirst = false
     },
