@@ -6,8 +6,8 @@ import { hadNoEffect, isGone, isTemporary, pause, waitOf } from './retry.ts'
 /** Address of the server, and settings of all calls. */
 export type ClientOptions = {
   /**
-   * Address of the server, with the path before `/v1` if there is one. In a page it may be
-   * relative: `/` is the server of the page. Default: `http://localhost:9000`.
+   * Address of the server, with the path before `/v1` if there is one; `/v1` at its end is left
+   * out. In a page it may be relative: `/` is the server of the page. Default: `http://localhost:9000`.
    */
   url?: string | undefined
   /**
@@ -297,7 +297,7 @@ function baseOf(given: string): string {
     const form = 'an http or https address without a user name and password'
     throw new TypeError(`url must be ${form}, not ${JSON.stringify(given)}`)
   }
-  return url.origin + url.pathname.replace(/\/+$/, '')
+  return url.origin + url.pathname.replace(/(\/v1)?\/*$/, '')
 }
 
 async function json(response: Response, again: () => void) {

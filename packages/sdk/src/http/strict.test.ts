@@ -27,6 +27,13 @@ test('a mistyped field is refused, and nothing is stored', async () => {
   assert.equal((await outlast.agents.list()).total, before)
 })
 
+test('the address of the server may end in /v1', async () => {
+  const total = (await outlast.agents.list()).total
+  for (const end of ['/v1', '/v1/', '/api/v1']) {
+    assert.equal((await createOutlast({ url: url + end }).agents.list()).total, total)
+  }
+})
+
 test('a client that asks for it gets warnings instead', async () => {
   const lenient = createOutlast({ url, headers: { 'Outlast-Strict': 'false' } })
   const { warnings, ...agent } = await lenient.agents.create(mistyped)
