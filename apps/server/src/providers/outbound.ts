@@ -34,6 +34,13 @@ export function isRefused(all: readonly PrivateHost[], caller: OutboundCaller, u
   return isPrivateHost(host) && !opens(allowedFor(all, caller), host, portOf(url))
 }
 
+/** Says in an error of a field how an operator opens a private address. */
+export function refusalAdvice({ orgId, purpose }: OutboundCaller, url: URL): string {
+  const organization = orgId === defaultOrganization ? '' : `@${orgId}`
+  const entry = `${purpose}=${url.hostname}:${portOf(url)}${organization}`
+  return `must be a public address, unless PRIVATE_HOSTS_ALLOWED of the server has ${entry}`
+}
+
 type LookupCallback = (error: Error | null, addresses?: ResolvedAddress[]) => void
 
 /** Error code of a connection to a private address. */

@@ -40,7 +40,7 @@ const currency = Type.String({
 })
 
 const subjectType = described(
-  BudgetSubjectType,
+  { ...BudgetSubjectType, examples: ['agent'] },
   'Kind of the subject: whose model calls the budget limits. `user` and `api_key`: sessions that the account or the key has created; the key may be one of an agent channel. `end_user`: a user of your product.',
 )
 

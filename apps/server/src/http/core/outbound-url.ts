@@ -1,5 +1,5 @@
 import { invalidAt } from '../../errors.ts'
-import { isRefused, type OutboundCaller } from '../../providers/outbound.ts'
+import { isRefused, type OutboundCaller, refusalAdvice } from '../../providers/outbound.ts'
 import type { Node } from '../../runtime/node.ts'
 
 type OutboundUrl = { url: string; credentials?: string; path?: string }
@@ -20,7 +20,7 @@ export function checkOutboundUrl(
   }
   if (text.includes('#')) throw invalidAt(path, 'must not have a fragment')
   if (isRefused(config.PRIVATE_HOSTS_ALLOWED, caller, url)) {
-    throw invalidAt(path, 'must be a public address; PRIVATE_HOSTS_ALLOWED can name others')
+    throw invalidAt(path, refusalAdvice(caller, url))
   }
   return text
 }

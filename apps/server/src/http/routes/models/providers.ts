@@ -11,7 +11,7 @@ import { ApiError, invalidAt, secretNeeded } from '../../../errors.ts'
 import { newId, parseId } from '../../../ids.ts'
 import { providers } from '../../../providers/index.ts'
 import { environmentKey } from '../../../providers/keys.ts'
-import { isRefused } from '../../../providers/outbound.ts'
+import { isRefused, refusalAdvice } from '../../../providers/outbound.ts'
 import type { Node } from '../../../runtime/node.ts'
 import {
   countProviders,
@@ -218,7 +218,8 @@ function checkBaseUrl(text: string, { config, orgId, queryAllowed }: AddressRule
     throw invalidAt('base_url', `must not have ${but} or a fragment: a key belongs in api_key`)
   }
   const { AUTH_MODE: mode, PRIVATE_HOSTS_ALLOWED: allowed } = config
-  if (mode !== 'none' && isRefused(allowed, { orgId, purpose: 'provider' }, url)) {
-    throw invalidAt('base_url', 'must be a public address; PRIVATE_HOSTS_ALLOWED can name others')
+  const caller = { orgId, purpose: 'provider' } as const
+  if (mode !== 'none' && isRefused(allowed, caller, url)) {
+    throw invalidAt('base_url', refusalAdvice(caller, url))
   }
 }

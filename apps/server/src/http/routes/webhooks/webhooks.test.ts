@@ -51,6 +51,9 @@ test('refuses addresses, types and filters that are not valid', async (t) => {
     `https://hooks.invalid/${'x'.repeat(2048)}`,
   ]
   for (const url of addresses) await refused({ url })
+  const local = { url: 'http://localhost:3000/hook', events: ['turn.completed'] }
+  const { error } = expectStatus(await call('POST', '/v1/webhooks', local), 400)
+  assert.match(error, /`url` must .* PRIVATE_HOSTS_ALLOWED .* webhook=localhost:3000\.$/)
   for (const events of [[], ['turn.started'], ['turn.failed', 'turn.failed'], 'turn.failed']) {
     await refused({ events })
   }
