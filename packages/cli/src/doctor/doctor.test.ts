@@ -241,6 +241,15 @@ describe('providers and nodes', { concurrency: true }, () => {
     assert.ok(!stdout.includes('sk-no'))
   })
 
+  test('says how a provider without a model gets one', async (t) => {
+    const { url, call } = await startServer(t, { env: { SSE_HEARTBEAT_MS: '200' } })
+    const base_url = 'https://models.invalid/v1'
+    const provider = { name: 'Empty', provider_type: 'openai_completions', base_url }
+    const { id } = (await call('POST', '/v1/llm-providers', provider)).body
+    const { stdout } = await examinedUntil(({ code }) => code === 1, ['--url', url])
+    assert.match(stdout, new RegExp(`outlast providers sync-models ${id}`))
+  })
+
   test('reports a draining node, and that no node takes turns', async (t) => {
     const { url, call } = await startServer(t, { env: { SSE_HEARTBEAT_MS: '200' } })
     const [{ id }] = (await call('GET', '/v1/durable/workers')).body.data

@@ -1,4 +1,4 @@
-import type { Provider, ProviderTestResult } from '@outlast/sdk'
+import { isOutlastError, type Provider, type ProviderTestResult } from '@outlast/sdk'
 import { ended, type Finding, failed, lasting, ok, warning, wrong } from './finding.ts'
 import type { Visit } from './visit.ts'
 
@@ -47,7 +47,10 @@ async function testOf({ outlast, signal }: Visit, provider: Provider): Promise<F
     signal.throwIfAborted()
     const finding = failed(check, error)
     if (finding.verdict !== 'wrong') return finding
-    const advice = `\`outlast providers get ${id}\` shows its configuration.`
+    const hasNoModel = isOutlastError(error, 'provider_without_models')
+    const advice = hasNoModel
+      ? `\`outlast providers sync-models ${id}\` adds the models that it lists, \`outlast models create\` adds one.`
+      : `\`outlast providers get ${id}\` shows its configuration.`
     return wrong(check, `${name}: ${finding.sentence}`, advice)
   }
 }
