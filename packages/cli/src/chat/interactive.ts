@@ -10,6 +10,7 @@ import type {
 } from '@outlast/sdk'
 import type { Context } from '../core/command.ts'
 import { exitCodes, sentencesOf } from '../core/failure.ts'
+import { serverFlagsOf } from '../core/flags.ts'
 import { findResource, kinds } from '../core/resources.ts'
 import { imagePartOf, uploadImage } from '../input/image-file.ts'
 import { oneLine } from '../output/width.ts'
@@ -280,7 +281,7 @@ function interrupt(chat: Chat): void {
 }
 
 function leave(chat: Chat, code: number): void {
-  const { reader, screen, place, finish } = chat
+  const { reader, screen, place, finish, context } = chat
   if (chat.isOver) return
   chat.isOver = true
   reader.close()
@@ -288,7 +289,8 @@ function leave(chat: Chat, code: number): void {
   screen.passing()
   screen.freshLine()
   if (place?.isRunning()) screen.aside('The turn continues in the background.')
-  if (place) screen.aside(`Continue with \`outlast chat --session ${oneLine(place.id)}\`.`)
+  const session = place && `${oneLine(place.id)}${serverFlagsOf(context.given)}`
+  if (session) screen.aside(`Continue with \`outlast chat --session ${session}\`.`)
   place?.close()
   finish(code)
 }

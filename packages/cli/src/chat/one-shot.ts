@@ -2,6 +2,7 @@ import type { Approval, Event, OutlastError, QuestionSet, Session, ToolCall } fr
 import type { Context } from '../core/command.ts'
 import { historyChanged, reportConnection } from '../core/connection.ts'
 import { exitCodes, sentencesOf } from '../core/failure.ts'
+import { serverFlagsOf } from '../core/flags.ts'
 import { imagePartOf, uploadImage } from '../input/image-file.ts'
 import { canAsk } from '../input/prompt.ts'
 import { oneLine } from '../output/width.ts'
@@ -32,7 +33,9 @@ export async function oneShot(context: Context, start: Start, text: string): Pro
     ownId: stored.id,
   })
   if (start.session === undefined && out.mode === 'text') {
-    out.note(`Continue with \`outlast chat --session ${session.id}\`.`)
+    out.note(
+      `Continue with \`outlast chat --session ${session.id}${serverFlagsOf(context.given)}\`.`,
+    )
   }
   return code
 }
@@ -158,7 +161,8 @@ type Asker = {
 
 /** Decides on tool calls: by the flag, or by the user at a terminal. */
 function askerOf(context: Context, { start, interrupt, screen, tell, leave, sessionId }: Asker) {
-  const { io, out } = context
+  const { io, out, given } = context
+  const serverFlags = serverFlagsOf(given)
   const isAskable = canAsk(io) && out.mode === 'text'
   let reader: Reader | undefined
 
@@ -181,7 +185,7 @@ function askerOf(context: Context, { start, interrupt, screen, tell, leave, sess
       out.failure(
         'The agent asks questions, and there is no terminal to answer on. The turn waits.',
       )
-      out.failure(`Answer: \`outlast sessions answer ${sessionId}\`.`)
+      out.failure(`Answer: \`outlast sessions answer ${sessionId}${serverFlags}\`.`)
       leave(exitCodes.failed)
       return undefined
     }
@@ -195,14 +199,15 @@ function askerOf(context: Context, { start, interrupt, screen, tell, leave, sess
     if (start.consent === 'all') return { decision: 'approve' }
     if (start.consent === 'none') return { decision: 'deny', reason: noApprover }
     if (!isAskable) {
+      const target = `${sessionId} ${oneLine(call.id)}${serverFlags}`
       out.failure(
         oneLine(`${call.name} needs approval, and there is no terminal to ask on. The turn waits.`),
       )
       out.failure(
-        `Approve: \`outlast sessions approve ${sessionId} ${oneLine(call.id)}\`. Deny: \`outlast sessions deny ${sessionId} ${oneLine(call.id)}\`.`,
+        `Approve: \`outlast sessions approve ${target}\`. Deny: \`outlast sessions deny ${target}\`.`,
       )
       out.failure(
-        `Or run \`outlast chat --session ${sessionId}\` in a terminal. With a message, --approve all or none decides in advance.`,
+        `Or run \`outlast chat --session ${sessionId}${serverFlags}\` in a terminal. With a message, --approve all or none decides in advance.`,
       )
       leave(exitCodes.failed)
       return undefined

@@ -35,3 +35,14 @@ export type GlobalFlags = {
     ? string
     : boolean
 }
+
+/**
+ * The flags that selected the server, for a command that a message suggests: each begins with a
+ * space. Keys and values that a shell would change are left out.
+ */
+export const serverFlagsOf = (given: GlobalFlags): string =>
+  (['url', 'profile', 'org'] as const)
+    .map((name) => [name, given[name]] as const)
+    .filter(([, value]) => value !== undefined && /^[\w.:/@-]+$/.test(value))
+    .map(([name, value]) => ` --${name} ${value}`)
+    .join('')
