@@ -88,6 +88,12 @@ test('creates, tests, updates and deletes an MCP server', async (t) => {
   const header = ['--header', 'x-team: blue', '--api-key-stdin']
   const mcp = await made(['mcp', 'create', 'tools', url, ...header], 'secret')
   assert.deepEqual([mcp.name, mcp.api_key_set], ['tools', true])
+  const shown = (await cli(['mcp', 'get', mcp.id])).stdout
+  const [, capability] = /^Capability +(mcp:\S+)$/m.exec(shown)!
+  const flags = ['--name', 'Caller', '--system-prompt', 'You call.', '--capability']
+  await made(['agents', 'create', ...flags, capability!])
+  const refused = await cli(['agents', 'create', ...flags, mcp.id])
+  assert.match(refused.stderr, new RegExp(`Did you mean \`${capability}\`\\?`))
   const well = await cli(['mcp', 'test', mcp.id])
   assert.match(well.stdout, /^It works: 1 tools[\s\S]*say +Does say\./)
   const changed = await made(['mcp', 'update', mcp.id, '--description', 'Ours.', '--disable'])

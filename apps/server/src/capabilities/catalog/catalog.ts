@@ -1,7 +1,7 @@
 import type { CapabilityInfo, ClientTool, ErrorDetail, Preview } from '@outlast/contract'
 import { ApiError, invalidAt, invalidFields } from '../../errors.ts'
 import { type Capability, demoCategory, type Mount, type Tool } from '../capability.ts'
-import { isMcpRef } from '../mcp/ref.ts'
+import { isMcpRef, meantRef } from '../mcp/ref.ts'
 import { problemsOf } from '../schemas/validation.ts'
 import { widenedAt } from '../session-rules.ts'
 import {
@@ -72,7 +72,9 @@ export function checkUses(
     const at = `${path}/${index}`
     const capability = list.find(({ id }) => id === ref)
     if (!capability) {
-      const message = 'is not the id of a capability'
+      const meant = meantRef(ref)
+      const hint = meant ? `. Did you mean \`${meant}\`?` : ''
+      const message = `is not the id of a capability${hint}`
       throw new ApiError('capability_unknown', ref, [{ path: `${at}/ref`, message }])
     }
     if (seen.has(ref)) throw invalidAt(`${at}/ref`, `repeats ${ref}`)

@@ -31,6 +31,10 @@ const list = defineCommand({
   },
 })
 
+/** The name that agents use for a server: `mcp:` and the digits of its id as a dashed UUID. */
+const capabilityOf = (id: string) =>
+  id.replace(/^mcp_(.{8})(.{4})(.{4})(.{4})(.{12})$/, 'mcp:$1-$2-$3-$4-$5')
+
 const get = defineCommand({
   summary: 'show an MCP server',
   positionals: ['<server>'],
@@ -41,6 +45,7 @@ const get = defineCommand({
       Name: server.name,
       Description: server.description,
       URL: server.url,
+      Capability: capabilityOf(server.id),
       Headers: server.headers && Object.keys(server.headers).join(', '),
       'API key': server.api_key_set ? 'set' : 'none',
       Status: server.status,
@@ -92,7 +97,7 @@ const create = defineCommand({
     const server = await outlast.mcpServers.create(body, { signal })
     await out.done(
       server,
-      `Created MCP server ${server.id} (${server.name}). \`outlast mcp test\` tests it.`,
+      `Created MCP server ${server.id} (${server.name}). \`outlast mcp test\` tests it. Agents use it as the capability ${capabilityOf(server.id)}.`,
     )
   },
 })
