@@ -111,6 +111,16 @@ test('creates an agent from flags, updates, archives and restores it', async () 
   assert.match((await cli(['agents', 'get', agent.id])).stderr, /not found/)
 })
 
+test('a name finds an active agent before an archived one that is written in the same way', async () => {
+  const create = (name: string) =>
+    made(['agents', 'create', '--name', name, '--system-prompt', 'You help.'])
+  const before = await create('renamed')
+  await made(['agents', 'delete', before.id, '--yes'])
+  assert.equal((await made(['agents', 'get', 'renamed'])).id, before.id)
+  const { id } = await create('Renamed')
+  assert.equal((await made(['agents', 'get', 'renamed'])).id, id)
+})
+
 test('shows the file of an agent, and that only the file changes it', async (t) => {
   const { call, url } = await startWithAgents(t, [supportFile])
   const { id } = (await fileAgentsOf(call)).get('Support')!

@@ -206,7 +206,7 @@ async function search(kind: Kind, text: string, { outlast, signal }: Calls): Pro
 
 /**
  * Finds the resource that a text names: by its id, its unique name, or the unique beginning of its
- * id. An exact name wins over one in other letters, and an active agent over an archived one.
+ * id. An active agent wins over an archived one, then an exact name over one in other letters.
  * Contract: throws a NotFoundError if none matches, a UsageError if several do, or if there are too
  * many resources to compare all of them.
  */
@@ -219,11 +219,12 @@ export async function findResource(
   const { rows, isWhole } = await search(kind, text, calls)
   const named = rows.filter((row) => namesIn(kind, row).some((name) => isSame(name, text)))
   const exact = named.filter((row) => namesIn(kind, row).includes(text))
-  const active = named.filter(({ status }) => status !== 'archived')
+  const isActive = ({ status }: ResourceRow) => status !== 'archived'
   const groups = [
     rows.filter((row) => idOf(kind, row) === text),
+    exact.filter(isActive),
+    named.filter(isActive),
     exact,
-    active,
     named,
     rows.filter((row) => beginsWith(idOf(kind, row), text)),
   ]
