@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Outlast } from '@outlast/sdk'
 import { startApp } from './app.ts'
@@ -44,6 +45,7 @@ export type EmbeddedServer = {
  * Contract: rejects when the server cannot start, and then leaves nothing running.
  */
 export async function createServer(options: ServerOptions = {}): Promise<EmbeddedServer> {
+  checkOptions(options)
   const project = await projectFrom(options)
   const config = readConfig(environmentOf(project.settings, options))
   const log = createLog(config.LOG_LEVEL, config.LOG_FORMAT)
@@ -71,6 +73,21 @@ export async function createServer(options: ServerOptions = {}): Promise<Embedde
 
 /** The log of a program is its own, so only warnings are written by default. */
 const defaults = { LOG_LEVEL: 'warn' }
+
+const optionNames = ['config', 'project', 'settings', 'port', 'onFatal']
+
+/** Refuses options that would start a server without the project that is meant. */
+function checkOptions(options: ServerOptions): void {
+  const unknown = Object.keys(options).find((name) => !optionNames.includes(name))
+  if (unknown !== undefined) {
+    const use = optionNames.join(', ')
+    throw new ConfigError(`\`${unknown}\` is no option of createServer: use ${use}.`)
+  }
+  const { project } = options
+  if (project !== undefined && !existsSync(project)) {
+    throw new ConfigError(`The folder ${project} of \`project\` does not exist.`)
+  }
+}
 
 async function projectFrom({ config, project }: ServerOptions): Promise<LoadedProject> {
   if (project === undefined) return projectOf(config)
