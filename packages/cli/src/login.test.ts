@@ -69,7 +69,7 @@ test('signing in with a password creates a key for this machine, which logout re
   assert.ok(!body.data.some(({ id }: { id: string }) => id === key_id))
   const refused = await piped(['agents', 'list'])
   assert.equal(refused.code, 4)
-  assert.match(refused.stderr, /outlast login/)
+  assert.match(refused.stderr, /`outlast login http:\S+`, or pass a key/)
 })
 
 test('signing in again revokes the earlier key', async (t) => {

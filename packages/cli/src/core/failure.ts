@@ -73,7 +73,9 @@ function adviceFor({ code, status }: OutlastError, url: string): string[] {
     return [`Is ${url || 'this'} the URL of an Outlast server? \`outlast doctor\` finds the cause.`]
   if (code === 'secret_needed_again')
     return ['Repeat the key with --api-key-stdin and all headers with --header in this command.']
-  if (status === 401)
-    return ['Sign in with `outlast login`, or pass a key in OUTLAST_API_KEY or --api-key.']
+  if (status === 401) {
+    const login = `outlast login ${url}`.trimEnd()
+    return [`Sign in with \`${login}\`, or pass a key in OUTLAST_API_KEY or --api-key.`]
+  }
   return []
 }

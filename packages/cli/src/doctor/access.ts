@@ -11,12 +11,9 @@ export async function checkAccess(visit: Visit, { auth_mode }: Health): Promise<
   const { profile, outlast, signal } = visit
   if (/^none$/i.test(auth_mode)) return withoutAuthentication(visit)
   if (!profile.api_key) {
-    const advice = 'Sign in with `outlast login`, or set OUTLAST_API_KEY.'
-    return wrong(
-      check,
-      `The server requires a key (AUTH_MODE ${auth_mode}), and there is none.`,
-      advice,
-    )
+    const advice = `Sign in with \`outlast login ${profile.url}\`, or set OUTLAST_API_KEY.`
+    const mode = auth_mode.toLowerCase()
+    return wrong(check, `The server requires a key (AUTH_MODE ${mode}), and there is none.`, advice)
   }
   try {
     const me = await outlast.auth.getMe({ signal })
