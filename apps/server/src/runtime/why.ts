@@ -2,8 +2,9 @@ import type { ToolCall, Why, Workflow } from '@outlast/contract'
 import { type TurnStep, turnStepsOf } from '@outlast/sdk/turn-steps'
 import { turnSettingsOf } from '../capabilities/turns/turn-settings.ts'
 import type { Db } from '../store/database.ts'
-import { type EventRow, readEventsFrom } from '../store/sessions/events.ts'
+import type { EventRow } from '../store/sessions/events.ts'
 import { findTurnInput } from '../store/sessions/turn-inputs.ts'
+import { readOutline } from '../store/sessions/turn-outline.ts'
 import { findFacts, findOmittedImages, type SessionFacts } from '../store/sessions/workflows.ts'
 import { loggedEvent } from './journal/journal.ts'
 import { leaseMs } from './lease.ts'
@@ -27,7 +28,7 @@ export async function explainSession(
   const turn_settings = turnSettingsOf(input) ?? null
   const { turn_id, turn_from: from } = facts
   const isTaken = turn_id !== null && facts.node !== null
-  const rows = isTaken ? await readEventsFrom(db, sessionId, from) : []
+  const rows = isTaken ? await readOutline(db, sessionId, { after: from - 1 }) : []
   const omitted_images = await findOmittedImages(db, sessionId)
   if (!unnamed) return { ...explainFacts(facts, rows), omitted_images, turn_settings }
   const shown = rows.filter(({ type }) => type !== 'capability.unavailable')
@@ -45,7 +46,7 @@ const withoutNames = (facts: SessionFacts): SessionFacts => ({
 /** Omitted fields have no value. */
 type Explanation = Partial<Why> & Pick<Why, 'state' | 'since'> & { what: string }
 
-/** Contract: pure. `rows`: the log from the turn's first message on. */
+/** Contract: pure. `rows`: the outline of the log from the turn's first message on. */
 export function explainFacts(facts: SessionFacts, rows: readonly EventRow[]): Why {
   const { session_id, turn_id, node } = facts
   if (turn_id === null) return told(session_id, ofIdle(facts))

@@ -11,11 +11,11 @@ import { findSnapshot } from '../../store/bus/snapshots.ts'
 import { addSpan, writtenOrder } from '../../store/bus/written-order.ts'
 import type { Db } from '../../store/database.ts'
 import { findAgentOf } from '../../store/sessions/agent-of-session.ts'
-import { readEventsFrom } from '../../store/sessions/events.ts'
 import type { NewEvent } from '../../store/sessions/log-sql.ts'
 import { type Interrupting, interruptTurn } from '../../store/sessions/messages.ts'
 import { publishEvents, type StoredEvents } from '../../store/sessions/publish.ts'
 import { appendToTurn } from '../../store/sessions/turn-appends.ts'
+import { readOutline } from '../../store/sessions/turn-outline.ts'
 import { type CurrentTurn, cancelTurn, findCurrentTurn } from '../../store/sessions/turns.ts'
 import { usageOf } from '../../store/usage.ts'
 import { textPreview, withoutNul } from '../../text.ts'
@@ -23,6 +23,7 @@ import type { Effects, Turn } from '../journal/attempt.ts'
 import { callContext, turnContext } from '../journal/contexts.ts'
 import { loggedEvent, makeDraft, nextTurn } from '../journal/journal.ts'
 import { type CountedEvent, countStored, logOfTurn, traceTurn } from '../journal/metrics.ts'
+import { readForTrace } from '../journal/trace-log.ts'
 import { apply, callsOf, fold, type LoggedEvent, reasonOf, type TurnState } from '../log/state.ts'
 import { addUsage } from '../log/usage.ts'
 import { agentMessage } from '../model/reply.ts'
@@ -112,7 +113,7 @@ export function cancelledEvent(
 }
 
 export async function readState(db: Db, ref: TurnRef, turn: CurrentTurn): Promise<TurnState> {
-  const rows = await readEventsFrom(db, ref.sessionId, turn.turn_from)
+  const rows = await readOutline(db, ref.sessionId, { after: turn.turn_from - 1 })
   return fold(ref.turnId, turn.turn_input, rows.map(loggedEvent))
 }
 
@@ -276,11 +277,11 @@ async function observeEnd(node: Node, ref: TurnRef, turn: CurrentTurn) {
   node.metrics.tally.cancelled()
   if (!node.tracer) return
   try {
-    const rows = await readEventsFrom(node.db, ref.sessionId, turn.turn_from)
+    const events = await readForTrace(node.db, ref.sessionId, turn.turn_from)
     const agent = await findAgentOf(node.db, ref.orgId, ref.sessionId)
     if (!agent) return
     const about = { ...ref, inputMessageId: turn.turn_input, ...agent }
-    traceTurn(node, about, rows.map(loggedEvent))
+    traceTurn(node, about, events)
   } catch (error) {
     logOfTurn(node, ref).warn('a cancelled turn has no trace', { error })
   }

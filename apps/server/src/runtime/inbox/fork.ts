@@ -26,6 +26,7 @@ import type { NewEvent } from '../../store/sessions/log-sql.ts'
 import type { StoredGeneration } from '../../store/sessions/present-events.ts'
 import type { CreatorOfSession } from '../../store/sessions/sessions.ts'
 import { supersede } from '../../store/sessions/supersessions.ts'
+import { readOutline } from '../../store/sessions/turn-outline.ts'
 import { textPreview, withoutNul } from '../../text.ts'
 import { turnContext } from '../journal/contexts.ts'
 import { loggedEvent, makeDraft } from '../journal/journal.ts'
@@ -143,7 +144,7 @@ async function stateAsOf(
 ): Promise<AsOf> {
   const [idled] = await readLast(db, sessionId, { type: 'session.idled', upTo: sequence })
   const after = idled?.sequence ?? 0
-  const rows = await readEvents(db, sessionId, { after, upTo: sequence, limit: sequence })
+  const rows = await readOutline(db, sessionId, { after, upTo: sequence })
   const events = rows.map(loggedEvent)
   const before = idled && (loggedEvent(idled) as LoggedEvent & { type: 'session.idled' }).data.usage
   const usage = events.reduce((sum, event) => addUsage(sum, eventUsage(event)), before)
@@ -265,12 +266,13 @@ export function endingOf(
   ]
 }
 
-/** Ends the imported calls whose results come after the cut. */
+/** Ends the imported calls whose results come after the cut: only the latest reply has any. */
 function importedOutcomes(events: readonly LoggedEvent[]): NewEvent[] {
   const open = new Map<string, ToolCall>()
   for (const { type, data } of events) {
     if (type === 'tool.completed') open.delete(data.tool_call_id)
     if (type !== 'output.message.completed') continue
+    open.clear()
     for (const call of toolCallsOf(data.message.content)) open.set(call.id, call)
   }
   return [...open.values()].map((call) => {

@@ -326,7 +326,8 @@ function rootSpan({ about, base }: Trace, turn: TurnSteps, parentId: string | un
   }
 }
 
-const contentLengthMax = 32_768
+/** Limit of each content in a trace. */
+export const contentLengthMax = 32_768
 
 /** Input and output as JSON, if the operator records content in traces. */
 function contentAttribute(

@@ -60,10 +60,6 @@ export function readEvents(db: Db, sessionId: string, read: EventsRead): Promise
   return db.run<EventRow>(page, [sessionId, after, upTo, types ?? null, exclude ?? null, limit])
 }
 
-/** Reads all events from a sequence on, as those of a turn. */
-export const readEventsFrom = (db: Db, sessionId: string, sequence: number) =>
-  readEvents(db, sessionId, { after: sequence - 1, limit: sequenceMax })
-
 /** Rows are limited by an estimate first, without reading large values, then by their length. */
 const bounded: Statement = {
   name: 'read-page',
