@@ -1,5 +1,4 @@
 import type { Config } from '../config.ts'
-import type { Spent } from '../store/budgets/charges.ts'
 import { isInternal, mayPass } from '../store/database-errors.ts'
 import type { EventRow } from '../store/sessions/events.ts'
 import { findMissing } from '../store/sessions/lost-events.ts'
@@ -24,17 +23,15 @@ import {
 } from './journal/errors.ts'
 import { endLive } from './journal/journal.ts'
 import { logOf, logOfTurn } from './journal/metrics.ts'
-import { openTurn, type TurnOptions } from './journal/open-turn.ts'
 import { createRecent, type Recent } from './journal/recent.ts'
 import { type HeldTurns, keepLease, type Lease } from './lease.ts'
-import { callsOf, hasEnded } from './log/state.ts'
+import { callsOf } from './log/state.ts'
 import type { Node } from './node.ts'
+import { endUnstorable, failTurn, openOrEnd } from './open-or-end.ts'
 import { createRefusals, type Refusals } from './refusal.ts'
-import { end, runTurn } from './turn.ts'
+import { runTurn } from './turn.ts'
 import { type NodeWork, type NodeWorkOptions, startWork } from './work.ts'
 
-/** Attempts that may end without an outcome before the turn fails. */
-const triesMax = 3
 /** Time that a stopping node waits for the database to release its turns, in ms. */
 const partingMs = 2_000
 
@@ -241,19 +238,15 @@ async function attempt(
     if (missing) {
       return await orLeave(unread, parting, () => refusals.refuse(run, { taken, missing }))
     }
-    const ends = taken.turn_tries > triesMax
-    const opening = { run, taken, input: claimed?.input, signal, lease, recent, ends }
-    turn = await throughOutages(unread, signal, () => openTurn(node, opening))
-    const current = turn
+    const opening = { run, taken, input: claimed?.input, signal, lease, recent }
+    const { turn: current, failsWith } = await openOrEnd(node, opening)
+    turn = current
     opened(turn)
-    while (ends && !hasEnded(turn.state)) {
-      await end(turn, { kind: 'failed', code: 'turn_crashed' })
-    }
+    if (failsWith) return await failTurn(turn, failsWith)
     const howFar = await runTurn(turn, stopping).catch((error) => {
       if (!(error instanceof UnstorableError)) throw error
       logOf(current).error('cannot store the events of a turn', { error })
-      const again = { ...opening, run: current.run, input: undefined, ends: true }
-      return endUnstorable(node, again, current.effects.spent)
+      return endUnstorable(node, { ...opening, run: current.run }, current.effects.spent)
     })
     if (howFar === 'over' && epoch === node.history.epoch()) recent.keep(turn)
     if (howFar === 'left') {
@@ -266,22 +259,6 @@ async function attempt(
     turn?.fetchBudget.end()
     if (turn) endLive(turn)
   }
-}
-
-/**
- * Fails a turn whose events the database cannot store. Its stored events stay, and the call whose
- * outcome is lost is charged as it was `spent`.
- */
-async function endUnstorable(
-  node: Node,
-  opening: TurnOptions,
-  spent: Spent | undefined,
-): Promise<'ended'> {
-  const whose = { log: logOfTurn(node, opening.run) }
-  const turn = await throughOutages(whose, opening.signal, () => openTurn(node, opening))
-  if (spent) turn.effects.spent = spent
-  while (!hasEnded(turn.state)) await end(turn, { kind: 'failed', code: 'turn_unstorable' })
-  return 'ended'
 }
 
 const take = (node: Node, ref: TurnRef, signal: AbortSignal) =>

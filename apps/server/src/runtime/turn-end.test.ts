@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import type { EventDataOf, EventType } from '@outlast/contract'
 import pg from 'pg'
 import { Type } from 'typebox'
-import { queryRows } from '../../test/database.ts'
+import { connectTo, queryRows } from '../../test/database.ts'
 import { testCapability } from '../../test/processes/own-code.ts'
 import { captureLog, startServer } from '../../test/server.ts'
 import {
@@ -13,6 +13,7 @@ import {
   dataOf,
   eventsOf,
   post,
+  replyOf,
   scripted,
 } from '../../test/session.ts'
 import { eventually } from '../../test/waiting.ts'
@@ -83,6 +84,40 @@ test('a wait for the database before a turn is read names the turn in the log', 
   })
   const { session, turn } = JSON.parse(waiting)
   assert.deepEqual([session, turn], [id, ended.context.turn_id])
+})
+
+/** Cancels reads of a whole log. Returns whether a read of an outline waits. */
+const cancelReads = `select pid, case when query like '%recursive estimated%' then pg_cancel_backend(pid) end,
+    query like '%as reply from events%' as is_outline
+  from pg_stat_activity where $1 = any(pg_blocking_pids(pid))`
+
+test('a turn whose log cannot be read in time fails, and the session answers the next message', async (t) => {
+  captureLog(t)
+  const api = await startServer(t, { env: { ROLE: 'api' } })
+  const { databaseUrl } = api
+  const { id } = await createSession(api)
+  assert.equal((await post(api, id, 'hello')).status, 201)
+  const holder = await connectTo(t, databaseUrl)
+  await holder.query('begin')
+  await holder.query('lock table events in access exclusive mode')
+  const { rows } = await holder.query<{ pid: number }>('select pg_backend_pid() as pid')
+  await startServer(t, { databaseUrl, env: { ROLE: 'worker' } })
+  await eventually(async () => {
+    const read = await queryRows<{ is_outline: boolean }>(databaseUrl, cancelReads, [rows[0]!.pid])
+    return read.some(({ is_outline }) => is_outline)
+  })
+  await holder.query('commit')
+  const failed = await eventually(async () => {
+    const events = await eventsOf(api, id, '?types=turn.failed')
+    return events[0]
+  })
+  const { error, error_code } = failed.data as EventDataOf<'turn.failed'>
+  assert.deepEqual(
+    [error_code, error],
+    ['turn_unreadable', 'The log of the turn is too long to be read in time.'],
+  )
+  const events = await converse(t, api, id, scripted({ text: 'Still here.' }))
+  assert.equal(replyOf(events), 'Still here.')
 })
 
 const lastPrompts: [prompt: () => string, code: string, sentence: RegExp][] = [

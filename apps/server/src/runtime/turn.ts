@@ -144,6 +144,7 @@ export const sentences: Record<string, string> = {
   turn_crashed:
     "The turn failed three times without progress and was ended; the server's log has the error.",
   turn_unstorable: 'The database could not store the events of the turn.',
+  turn_unreadable: 'The log of the turn is too long to be read in time.',
   output_invalid: 'The answer does not match the output schema, also after a correction.',
   ...Object.fromEntries(Object.values(failureKinds).map(({ code, sentence }) => [code, sentence])),
 }

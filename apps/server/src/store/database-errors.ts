@@ -163,6 +163,10 @@ export const isForAnother = (error: unknown) => decide(error) === 'give back'
 export const isInternal = (error: unknown) =>
   error instanceof pg.DatabaseError && error.code?.startsWith('XX') === true
 
+/** True for a statement that reached its time limit or was cancelled. */
+export const isStatementTimeout = (error: unknown) =>
+  error instanceof pg.DatabaseError && error.code === '57014'
+
 /** True for a statement, or a wait for a connection, that timed out. */
 export const isTimeout = (error: unknown) =>
   error instanceof Error &&

@@ -175,6 +175,7 @@ export type TurnCode =
   | 'turn_timeout'
   | 'turn_crashed'
   | 'turn_unstorable'
+  | 'turn_unreadable'
   | 'output_invalid'
   | 'llm_bad_key'
   | 'llm_no_credit'

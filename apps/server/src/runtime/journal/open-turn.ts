@@ -14,6 +14,7 @@ import {
 import { type EventRow, readLog, readLogFrom } from '../../store/sessions/events.ts'
 import type { EventMark } from '../../store/sessions/lost-events.ts'
 import { conversationIn } from '../../store/sessions/present-events.ts'
+import { readOutline } from '../../store/sessions/turn-outline.ts'
 import type { TakenTurn, TurnRun } from '../../store/sessions/turns.ts'
 import { usageOf } from '../../store/usage.ts'
 import { restFor } from '../../text.ts'
@@ -37,7 +38,7 @@ export type TurnOptions = {
   signal: AbortSignal
   lease: Lease
   recent: Recent
-  /** The turn only ends: without its agent, which may be the cause. */
+  /** The turn only ends: without its agent and the whole log, which may be the cause. */
   ends?: boolean
 }
 
@@ -175,12 +176,17 @@ type LogRead = { conversation: Conversation; rows: EventRow[]; unchecked?: Event
 
 /**
  * Reads the conversation, and the events since its cached state: at least those of the turn. Cached
- * events are not read again; the turn's first append checks them.
+ * events are not read again; the turn's first append checks them. A turn that only ends has no
+ * conversation.
  */
 async function readOn(
   node: Node,
-  { run: { sessionId }, taken, input, recent }: TurnOptions,
+  { run: { sessionId }, taken, input, recent, ends }: TurnOptions,
 ): Promise<LogRead> {
+  if (ends) {
+    const rows = await readOutline(node.db, sessionId, { after: taken.turn_from - 1 })
+    return { conversation: newConversation(sessionId), rows }
+  }
   const kept = recent.take(sessionId)
   const known = kept && kept.sequence < taken.turn_from ? kept : undefined
   await restFor(input?.data.length ?? 0)
