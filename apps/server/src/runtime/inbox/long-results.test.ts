@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import pg from 'pg'
-import { untilLocked } from '../../../test/database.ts'
+import { queryRows, untilLocked } from '../../../test/database.ts'
+import { testCapability, testTool } from '../../../test/processes/own-code.ts'
 import { startServer } from '../../../test/server.ts'
 import {
   createAgent,
@@ -13,6 +14,7 @@ import {
 } from '../../../test/session.ts'
 import { follow } from '../../../test/stream.ts'
 import { eventually, patient } from '../../../test/waiting.ts'
+import { builtins } from '../../capabilities/index.ts'
 import { databaseWaits } from '../../store/database.ts'
 
 const survey = {
@@ -89,4 +91,34 @@ test('a result that is refused after its file was written leaves no event on str
     sent.map(({ type, id }) => `${type} ${id}`),
     stored,
   )
+})
+
+test('results of a turn that has 64 MiB of them are cut, and stored whole in files', async (t) => {
+  const nine = 9 * 1024 * 1024
+  const own = testCapability([testTool({ name: 'dig', run: () => 'x'.repeat(nine) })])
+  const env = { TOOL_OUTPUT_KB: '10240', LOG_LEVEL: 'warn' }
+  const server = await startServer(t, { env, capabilities: [...builtins, own] })
+  const uses = [{ ref: 'own' }]
+  const agent = await createAgent(server, { tools: [survey], capabilities: uses })
+  const { id } = await createSession(server, { agent_id: agent.id })
+  const digs = Array.from({ length: 9 }, () => ({ name: 'dig', arguments: {} }))
+  const calls = ['one', 'two'].map((id) => ({ id, name: 'survey', arguments: {} }))
+  await post(server, id, scripted({ tool_calls: [...digs, ...calls] }, { text: 'over' }))
+  const path = `/v1/sessions/${id}`
+  await eventually(async () => (await server.call('GET', path)).body.waiting_for)
+  const tool_results = [{ tool_call_id: 'one', result: 'y'.repeat(2_000) }]
+  const answered = await server.call('POST', `${path}/tool-results`, { tool_results })
+  assert.equal(answered.status, 200)
+  const texts = await queryRows<{ size: number; start: string }>(
+    server.databaseUrl,
+    `select length(text)::int as size, left(text, 20) as start from (
+      select sequence, data->'result'->0->>'text' as text from events
+      where session_id = $1 and type = 'tool.completed') results order by sequence`,
+    [id],
+  )
+  const isCut = texts.map(({ size, start }) => size < nine && start === '{"truncated":true,"s')
+  assert.deepEqual(isCut, [...Array(8).fill(false), true, true])
+  const kept = await server.call('GET', `${path}/fs/_tool_outputs/one.json`)
+  assert.equal(kept.body.content, 'y'.repeat(2_000))
+  assert.equal((await server.call('POST', `${path}/cancel`)).body.status, 'cancelled')
 })

@@ -4,8 +4,15 @@ import type { Principal } from '../../access/principal.ts'
 import { ApiError } from '../../errors.ts'
 import type { Db } from '../../store/database.ts'
 import type { Publisher } from '../../store/sessions/publish.ts'
+import { lengthOfResults } from '../../store/sessions/result-lengths.ts'
 import type { Draft } from '../journal/attempt.ts'
 import { makeDraft } from '../journal/journal.ts'
+import {
+  limitResult,
+  type ResultRoom,
+  resultRoom,
+  resultsBytesMax,
+} from '../journal/result-room.ts'
 import { fileLimits, type Node } from '../node.ts'
 import { type ToolOutcome, withEdit } from '../tools/call.ts'
 import { boundedError, boundedOutput } from '../tools/output.ts'
@@ -44,12 +51,13 @@ export async function submitResults(
     checkToolResult(by, findRequestedCall(turn, tool_call_id).open.call.name)
   }
   const { config } = node
+  const room = await roomOf(db, ref.sessionId, turn)
   const held: (() => void)[] = []
   const later: Publisher = { stored: (...event) => void held.push(() => node.bus.stored(...event)) }
   // The transaction of a request may still be rolled back.
   const bus = 'transaction' in db ? node.bus : later
   for (const result of results) {
-    bounded.set(result.tool_call_id, await outcomeOf({ bus, config }, db, ref, result))
+    bounded.set(result.tool_call_id, await outcomeOf({ bus, config, room }, db, ref, result))
   }
   const answered = await resolveWait(node, db, ref, (turn) =>
     results.map(({ tool_call_id }) =>
@@ -84,12 +92,18 @@ function findRequestedCall(turn: OpenTurn | undefined, callId: string): WaitingC
   return found
 }
 
+/** The room for results in the turn that waits for them. */
+async function roomOf(db: Db, sessionId: string, turn: OpenTurn | undefined): Promise<ResultRoom> {
+  const bytesMax = resultsBytesMax
+  return resultRoom(turn ? await lengthOfResults(db, sessionId, { ...turn, bytesMax }) : 0)
+}
+
 /**
  * Bounds a result for the model. A longer one is stored whole in the session's files.
  * Contract: throws errors of the database, which end the transaction of the request.
  */
 async function outcomeOf(
-  { bus, config }: Pick<Node, 'config'> & { bus: Publisher },
+  { bus, config, room }: Pick<Node, 'config'> & { bus: Publisher; room: ResultRoom },
   db: Db,
   { orgId, sessionId }: Omit<TurnRef, 'turnId'>,
   { tool_call_id, result, error }: ClientToolResult,
@@ -97,12 +111,14 @@ async function outcomeOf(
   const about = { tool_call_id, tool_name: '' }
   const bytesMax = config.TOOL_OUTPUT_KB * 1024
   if (typeof error === 'string') {
-    const text = boundedError(error.toWellFormed(), bytesMax)
+    const given = error.toWellFormed()
+    const text = boundedError(given, limitResult(room, given, bytesMax))
     return { ...about, success: false, status: 'error', error: text }
   }
   const target = { orgId, sessionId, limits: fileLimits(config) }
   const json = typeof result === 'string' ? result : (JSON.stringify(result) ?? 'null')
   const keeping = { db, bus, target, callId: tool_call_id, canRepeat: true }
-  const text = await boundedOutput(json.toWellFormed(), bytesMax, keeping)
+  const limit = limitResult(room, json, bytesMax)
+  const text = await boundedOutput(json.toWellFormed(), limit, keeping)
   return { ...about, success: true, status: 'success', result: [{ type: 'text', text }] }
 }

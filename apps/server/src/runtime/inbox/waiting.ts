@@ -17,6 +17,8 @@ import { readState, type TurnRef } from './cancel.ts'
 /** The running turn of a session, as read by a caller outside its node. */
 export type OpenTurn = {
   turnId: string
+  /** The sequence at which its log begins. */
+  from: number
   state: TurnState
   /** Time by the database's clock, in ms since 1970. */
   now: number
@@ -83,12 +85,12 @@ export async function findOpenTurn(
 async function readCurrent(db: Db, { orgId, sessionId }: Omit<TurnRef, 'turnId'>) {
   const current = await findCurrentTurn(db, orgId, sessionId)
   if (!current) throw new ApiError('not_found', 'Session')
-  const { turn_id: turnId, turn_cancelled, turn_input } = current
+  const { turn_id: turnId, turn_cancelled, turn_input, turn_from: from } = current
   if (turnId === null || turn_cancelled) return { current, turn: undefined }
   const state = await readState(db, { orgId, sessionId, turnId }, current)
   const context = turnContext(turnId, turn_input)
   const contextOf = ({ step, spanId }: OpenCall) => callContext(context, step, spanId)
-  return { current, turn: { turnId, state, now: Date.parse(current.now), contextOf } }
+  return { current, turn: { turnId, from, state, now: Date.parse(current.now), contextOf } }
 }
 
 const applied = (state: TurnState, sequence: number, drafts: readonly Draft[]) =>

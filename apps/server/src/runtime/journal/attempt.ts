@@ -16,6 +16,7 @@ import type { StoredEvent } from '../log/spans.ts'
 import type { LoggedEvent, TurnState } from '../log/state.ts'
 import type { Node } from '../node.ts'
 import type { LiveWriter } from './live.ts'
+import type { ResultRoom } from './result-room.ts'
 
 /** An event that is decided but not stored yet. */
 export type Draft = {
@@ -94,6 +95,7 @@ export type TurnLog = {
   /** The model of the latest call, and forms of requests that it has required in this attempt. */
   modelOfForms: string | undefined
   forms: Set<RequestForm>
+  resultRoom: ResultRoom
   /** Log bytes not yet added to the organization's counters. */
   uncounted: number
   /** Model text since the last append. Followers can read it until the outcome is stored. */

@@ -28,6 +28,7 @@ import { FencedError, NotUnderstoodError } from './errors.ts'
 import { imagesLength } from './image-room.ts'
 import { loggedEvent } from './journal.ts'
 import type { CachedConversation, Recent } from './recent.ts'
+import { resultRoom } from './result-room.ts'
 import { agentOfTurn } from './turn-start.ts'
 
 export type TurnOptions = {
@@ -51,14 +52,15 @@ const noAgent: RuntimeAgent = { prompt: '', tools: new Map(), parts: [], left: [
 export async function openTurn(node: Node, options: TurnOptions): Promise<Turn> {
   const { run, taken, signal, lease } = options
   const read = await readOn(node, options)
-  const bytes = turnBytes(read.rows, taken.turn_from)
+  const bytes = turnBytes(read.rows, taken.turn_from, 'input.message')
+  const resultBytes = turnBytes(read.rows, taken.turn_from, 'tool.completed')
   await restFor(bytes)
   const events = read.rows.filter((row) => row.sequence >= taken.turn_from).map(loggedEvent)
   const last = events.at(-1)
   if (!last) throw new FencedError()
   await restFor(bytes)
   checkUnderstood(events)
-  const log = logFrom(options, { ...read, events, last, bytes })
+  const log = logFrom(options, { ...read, events, last, bytes, resultBytes })
   const input = inputOf(taken, events)
   const current = options.ends ? noAgent : await agentNow(node, options, input)
   const begun = events.find((event) => begins(run, event))
@@ -127,11 +129,12 @@ type OpenedLog = Pick<LogRead, 'conversation' | 'unchecked'> & {
   events: StoredEvent[]
   last: StoredEvent
   bytes: number
+  resultBytes: number
 }
 
 function logFrom(
   { run, taken }: TurnOptions,
-  { conversation, unchecked, events, last, bytes }: OpenedLog,
+  { conversation, unchecked, events, last, bytes, resultBytes }: OpenedLog,
 ): TurnLog {
   const state = fold(run.turnId, taken.turn_input, events)
   return {
@@ -151,6 +154,7 @@ function logFrom(
     granted: undefined,
     modelOfForms: undefined,
     forms: new Set(),
+    resultRoom: resultRoom(resultBytes),
     live: undefined,
     // The node that began a resumed turn has counted its message.
     uncounted: state.phase.kind === 'unbegun' && !state.input?.again ? bytes : 0,
@@ -163,10 +167,10 @@ function logFrom(
 const begins = ({ turnId }: TurnRun, { type, context }: LoggedEvent) =>
   type === 'turn.started' && context.turn_id === turnId
 
-/** Bytes of messages: the appends of turns count those of their own events. */
-const turnBytes = (rows: EventRow[], from: number) =>
+/** Bytes of messages or results: the appends of turns count those of their own events. */
+const turnBytes = (rows: EventRow[], from: number, of: 'input.message' | 'tool.completed') =>
   rows
-    .filter(({ sequence, type }) => sequence >= from && type === 'input.message')
+    .filter(({ sequence, type }) => sequence >= from && type === of)
     .reduce((sum, { data }) => sum + data.length, 0)
 
 /** Every log begins with `session.started`, which a turn does not need. */

@@ -15,13 +15,13 @@ export async function readForTrace(
   const events: StoredEvent[] = []
   for (let after = from - 1; ; ) {
     const { rows, more } = await readPage(db, sessionId, { after, limit: eventsAtOnce })
-    for (const row of rows) events.push(shortened(loggedEvent(row)))
+    for (const row of rows) events.push(withShortParts(loggedEvent(row)))
     if (!more) return events
     after = rows.at(-1)!.sequence
   }
 }
 
-function shortened(event: StoredEvent): StoredEvent {
+function withShortParts(event: StoredEvent): StoredEvent {
   if (event.type === 'tool.completed' && event.data.result) {
     return { ...event, data: { ...event.data, result: event.data.result.map(shortPart) } }
   }

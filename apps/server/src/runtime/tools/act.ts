@@ -280,6 +280,7 @@ async function runOne(
     signal,
     timeoutMs: timeoutOf(turn, tool),
     outputBytesMax: Math.min(outputMax, tool.limits?.outputBytesMax ?? outputMax),
+    resultRoom: turn.resultRoom,
     node: { toolDb: node.toolDb, bus: node.bus, log: logOf(turn) },
     target,
     startedAt: pending.startedAt!,

@@ -16,6 +16,7 @@ import { type FileTarget, hasChangesOfCall } from '../../store/files/file-change
 import { StaleAttemptError } from '../../store/files/stale-attempt.ts'
 import { TimeLimitError, withTimeLimit } from '../../time-limit.ts'
 import { throughOutages } from '../journal/append.ts'
+import { limitResult, type ResultRoom } from '../journal/result-room.ts'
 import { mayRepeatCall, type OpenCall } from '../log/open-calls.ts'
 import type { Node } from '../node.ts'
 import { boundedError, boundedOutput } from './output.ts'
@@ -35,6 +36,7 @@ export type ToolRun = {
   signal: AbortSignal
   timeoutMs: number
   outputBytesMax: number
+  resultRoom: ResultRoom
   node: Pick<Node, 'toolDb' | 'bus' | 'log'>
   /** Location of outputs that are too long for the model. */
   target: FileTarget
@@ -130,17 +132,19 @@ const problemsMax = 10
 
 /** Converts a result for the log: one text, followed by images if any. */
 async function resultParts(
-  { call, node, target, outputBytesMax, keepImage }: ToolRun,
+  { call, node, target, outputBytesMax, resultRoom, keepImage }: ToolRun,
   result: unknown,
 ): Promise<ContentPart[]> {
   const { json, images, whole } = serializeResult(result)
   const { toolDb: db, bus } = node
   const keeping = { db, bus, target, callId: call.id, whole }
-  const text = await boundedOutput(json, outputBytesMax, keeping)
+  const bytesMax = limitResult(resultRoom, json, outputBytesMax)
+  const text = await boundedOutput(json, bytesMax, keeping)
   const shown: ContentPart[] = []
   for (const { base64, mediaType: media_type } of images) {
     // The others would wait as long.
     if (!(await keepImage(base64.length))) break
+    resultRoom.bytesLeft -= base64.length
     shown.push({ type: 'image', base64, media_type })
   }
   const left = images.length - shown.length
@@ -148,9 +152,15 @@ async function resultParts(
   return [{ type: 'text', text: left > 0 ? `${text}\n${omitted}` : text }, ...shown]
 }
 
-function toolErrorText({ call, node, outputBytesMax }: ToolRun, error: unknown): string {
+function toolErrorText(
+  { call, node, outputBytesMax, resultRoom }: ToolRun,
+  error: unknown,
+): string {
   const isMeant = isToolError(error) || (error instanceof ApiError && error.status !== 500)
-  if (isMeant) return boundedError(error.message.toWellFormed(), outputBytesMax)
+  if (isMeant) {
+    const text = error.message.toWellFormed()
+    return boundedError(text, limitResult(resultRoom, text, outputBytesMax))
+  }
   node.log.error('tool failed', { tool: call.name, error })
   return internalError
 }

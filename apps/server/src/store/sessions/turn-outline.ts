@@ -66,7 +66,7 @@ const ofCalls = [
   'files.changed',
 ] satisfies EventType[]
 
-const listed = (types: readonly string[]) => types.map((type) => `'${type}'`).join(', ')
+const typeList = (types: readonly string[]) => types.map((type) => `'${type}'`).join(', ')
 
 const entries = Object.entries(outlineOf)
 const empty = entries.flatMap(([type, as]) => (as === 'none' ? [type] : []))
@@ -84,10 +84,10 @@ with latest as materialized (
   where session_id = $1 and sequence > $2 and sequence <= $3 and type = 'output.message.completed'
 )
 select sequence, type, ts, context::text as context, tags,
-  case when type in (${listed(empty)}) then '{}' ${cases.join(' ')} else data::text end as data
+  case when type in (${typeList(empty)}) then '{}' ${cases.join(' ')} else data::text end as data
 from events
 where session_id = $1 and sequence > $2 and sequence <= $3 and (
-  type not in (${listed(ofCalls)}) or sequence > coalesce((select reply from latest), 0)
+  type not in (${typeList(ofCalls)}) or sequence > coalesce((select reply from latest), 0)
 )
 order by sequence`,
 }
