@@ -163,9 +163,13 @@ export const isForAnother = (error: unknown) => decide(error) === 'give back'
 export const isInternal = (error: unknown) =>
   error instanceof pg.DatabaseError && error.code?.startsWith('XX') === true
 
-/** True for a statement that reached its time limit or was cancelled. */
+/**
+ * True for a statement that was ended before all its rows were read: by the database, or by
+ * `limitQueries` while the rows were being sent.
+ */
 export const isStatementTimeout = (error: unknown) =>
-  error instanceof pg.DatabaseError && error.code === '57014'
+  error instanceof Error &&
+  ((error as { code?: string }).code === '57014' || error.message === 'Query read timeout')
 
 /** True for a statement, or a wait for a connection, that timed out. */
 export const isTimeout = (error: unknown) =>
