@@ -5,7 +5,7 @@
 import { once } from 'node:events'
 import { type App, startApp } from '../../app.ts'
 import { mergedSettings, settingsText } from '../../config/settings-text.ts'
-import { type Config, configuredMasterKeys, readConfig } from '../../config.ts'
+import { type Config, configuredMasterKeys, readConfig, unusedKeyHint } from '../../config.ts'
 import { createLog } from '../../log.ts'
 import { agentProblems, projectWarnings } from '../../project/findings.ts'
 import { loadProject } from '../../project/load.ts'
@@ -74,7 +74,8 @@ async function run(): Promise<void> {
   const project = await loadProject(location)
   const faults = agentProblems(project)
   if (faults.length > 0) throw new ProjectError(faults)
-  const own = readConfig(mergedSettings(settingsText(project.settings), process.env))
+  const env = mergedSettings(settingsText(project.settings), process.env)
+  const own = readConfig(env)
   const log = createLog(own.LOG_LEVEL, own.LOG_FORMAT)
   handleStrays({ log, graceMs: own.SHUTDOWN_GRACE_MS, stop: () => leave(1) })
   const next = received('prepare')
@@ -82,7 +83,8 @@ async function run(): Promise<void> {
   const warnings = projectWarnings(project).map(shownProblem)
   const embedded = embeddedOf(own)
   const graceMs = own.SHUTDOWN_GRACE_MS
-  await sendToSupervisor({ type: 'loaded', graceMs, embedded, contents, warnings })
+  const unusedKey = unusedKeyHint(env)
+  await sendToSupervisor({ type: 'loaded', graceMs, embedded, contents, warnings, unusedKey })
   const { database } = await next
   app = await startApp(withDatabase(own, database), {
     project,

@@ -310,6 +310,17 @@ const takesReleasedPort = `
   }
 `
 
+test('the start warns about keys without an effect, those of agent files again when they are saved', async (t) => {
+  const helper = (key: string) => `---\nname: Helper\n${key}: gpt-5\n---\nYou help.\n`
+  const files = { 'agents/helper.md': helper('model') }
+  const server = await startDev(t, files, { OPENAI_API_KEY: 'sk-x' })
+  await server.shows('OPENAI_API_KEY has no effect; set DEFAULT_OPENAI_API_KEY')
+  await server.shows('warning: agents/helper.md:3 model is not a key of an agent')
+  server.write('agents/helper.md', helper('llm'))
+  await server.shows('warning: agents/helper.md:3 llm is not a key of an agent')
+  assert.equal(server.output().split('OPENAI_API_KEY has no effect').length, 2)
+})
+
 test('another program that takes the free port does not end the command', async (t) => {
   const env = {
     NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(takesReleasedPort)}`,

@@ -5,7 +5,6 @@ import { type AddressInfo, createServer } from 'node:net'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { version } from '../../app.ts'
-import { unusedKeyHint } from '../../config.ts'
 import { createLog } from '../../log.ts'
 import {
   type Embedded as Database,
@@ -119,13 +118,12 @@ function createDatabases(): Databases {
 function printEvents(folder: string): Events {
   let isFirst = true
   return {
-    ready({ url, contents, files, ms }) {
+    ready({ url, contents, unusedKey, files, ms }) {
       const seconds = `${(ms / 1_000).toFixed(2)} s`
       if (isFirst) {
         say(`Outlast ${version} is ready after ${seconds}: ${url}`)
         say(`  project  ${folder}: ${contents}`)
-        const unused = unusedKeyHint(process.env)
-        if (unused) say(`  models   ${unused}`)
+        if (unusedKey) say(`  models   ${unusedKey}`)
       } else say(`Reloaded in ${seconds}${files.length > 0 ? `: ${shortList(files)}` : ''}`)
       isFirst = false
     },

@@ -27,6 +27,8 @@ export type FromChild =
       embedded: WantedDatabase | undefined
       contents: string
       warnings: readonly string[]
+      /** A key of the environment that has no effect. */
+      unusedKey: string | undefined
     }
   | { type: 'prepared' }
   | { type: 'ready'; url: string }

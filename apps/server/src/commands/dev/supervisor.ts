@@ -17,7 +17,13 @@ const pauseMsMax = 5_000
 /** A server that ran longer than this is restarted without a pause, in ms. */
 const steadyMs = 10_000
 
-export type Started = { url: string; contents: string; files: readonly string[]; ms: number }
+export type Started = {
+  url: string
+  contents: string
+  unusedKey: string | undefined
+  files: readonly string[]
+  ms: number
+}
 
 export type Events = {
   ready: (started: Started) => void
@@ -152,7 +158,8 @@ async function replace(state: State, supervision: Supervision): Promise<Refusal 
   Object.assign(state, { serving: { child, sinceMs }, hasServed: true })
   void watchEnd(state, child, supervision)
   void addSpare(state, supervision)
-  supervision.ready({ url: ready.url, contents: first.contents, files, ms: sinceMs - begunMs })
+  const { contents, unusedKey } = first
+  supervision.ready({ url: ready.url, contents, unusedKey, files, ms: sinceMs - begunMs })
   supervision.warned(first.warnings)
   return undefined
 }
