@@ -48,7 +48,7 @@ const namesOfVendors = {
   GOOGLE_GENERATIVE_AI_API_KEY: 'DEFAULT_GOOGLE_API_KEY',
 } as const
 
-/** Names the setting that a key under a vendor's name needs, if the environment has no other key. */
+/** Names the setting that a key under a vendor's name needs, if no such setting has a key. */
 export function unusedKeyHint(env: Record<string, string | undefined>): string | undefined {
   const names = Object.entries(namesOfVendors)
   if (names.some(([, setting]) => env[setting])) return undefined

@@ -329,8 +329,6 @@ test('limits requests without a client address by their failures, and trusts a n
 
 test('rejects with the reason when it cannot start, and leaves nothing running', async (t) => {
   const databaseUrl = await createTestDatabase(t)
-  const settings = settingsFor(databaseUrl)
-  const { port } = new URL((await embed(t)).url)
   const noProject = writeProject(t, { 'agents/broken.md': '---\nname: [\n---\n' })
   const wrong: [Parameters<typeof createServer>[0], RegExp][] = [
     [{ settings: { WORKER_SLOTS: 0 } }, /WORKER_SLOTS must be a whole number/],
@@ -342,11 +340,11 @@ test('rejects with the reason when it cannot start, and leaves nothing running',
     [{ project: `${noProject}/none` }, /The folder .*none of `project` does not exist/],
     [{ confg: defineConfig({}) } as object, /`confg` is no option of createServer: use config/],
     [{ project: noProject }, /agents\/broken.md/],
-    [{ port: Number(port) }, /EADDRINUSE/],
+    [{ port: Number(new URL((await embed(t)).url).port) }, /EADDRINUSE/],
     [{ settings: { DATABASE_URL: 'postgres://127.0.0.1:1/none' } }, /ECONNREFUSED/],
   ]
   for (const [options, reason] of wrong) {
-    const all = { ...settings, ...options!.settings }
+    const all = { ...settingsFor(databaseUrl), ...options!.settings }
     await assert.rejects(createServer({ ...options, settings: all }), reason)
   }
   const open = `select 1 from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()`

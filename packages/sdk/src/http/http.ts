@@ -7,7 +7,8 @@ import { hadNoEffect, isGone, isTemporary, pause, waitOf } from './retry.ts'
 export type ClientOptions = {
   /**
    * Address of the server, with the path before `/v1` if there is one; `/v1` at its end is left
-   * out. In a page it may be relative: `/` is the server of the page. Default: `http://localhost:9000`.
+   * out. In a page it may be relative: `/` is the server of the page. Default:
+   * `http://localhost:9000`.
    */
   url?: string | undefined
   /**
