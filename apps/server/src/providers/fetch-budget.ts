@@ -1,5 +1,5 @@
 import { createShares, type Slot } from '../shares.ts'
-import { type ByteAccount, createByteAccount } from './byte-account.ts'
+import { type ByteAccount, createByteAccount, createByteAccounts } from './byte-account.ts'
 import { withBody } from './response-body.ts'
 
 const mebibyte = 1024 * 1024
@@ -48,15 +48,8 @@ export type FetchBudgets = {
  * the node's.
  */
 export function createFetchBudgets(): FetchBudgets {
-  const nodeAccount = createByteAccount(bytesMax.node)
   const nodeShares = createShares(ofNode, tooManyFetches)
-  const accounts = new Map<string, ByteAccount>()
-
-  function accountOf(orgId: string): ByteAccount {
-    const account = accounts.get(orgId) ?? createByteAccount(bytesMax.organization, nodeAccount)
-    accounts.set(orgId, account)
-    return account
-  }
+  const accountOf = createByteAccounts(bytesMax)
 
   return {
     accountOf,

@@ -15,9 +15,11 @@ import {
 import { keptOf, nothingKept, settleCancel, type TurnRef } from './inbox/cancel.ts'
 import { areDraftsStored, settleSpent, throughOutages } from './journal/append.ts'
 import { lastOf, type Turn } from './journal/attempt.ts'
+import { type ConversationRooms, createConversationRooms } from './journal/conversation-room.ts'
 import {
   FencedError,
   HandoverError,
+  NoRoomError,
   NotUnderstoodError,
   UnstorableError,
 } from './journal/errors.ts'
@@ -57,7 +59,7 @@ type Running = {
 /** Runs turns on this node: takes jobs from the queue and renews the lease. */
 export async function startRuntime(node: Node, options: RuntimeOptions): Promise<Runtime> {
   const running = new Map<string, Running>()
-  const recent = createRecent()
+  const held = { recent: createRecent(), rooms: createConversationRooms() }
   const parting = new AbortController()
   /** Number of turns started without the queue. */
   let local = 0
@@ -78,10 +80,10 @@ export async function startRuntime(node: Node, options: RuntimeOptions): Promise
   const forget = [
     node.bus.onCancel((turnId) => abort(running.get(turnId))),
     node.bus.onLook(lease.look),
-    node.history.onChange(recent.clear),
+    node.history.onChange(held.recent.clear),
     node.history.onChange(() => void stopLost(node, running, parting.signal)),
   ]
-  const shared = { lease, recent, refusals, parting: parting.signal, stopping: () => stopping }
+  const shared = { lease, ...held, refusals, parting: parting.signal, stopping: () => stopping }
 
   async function run(ref: TurnRef, { claimed, begun = () => {} }: Beginning) {
     // One attempt at a time per turn: a second one would fence the first.
@@ -205,6 +207,7 @@ type Beginning = {
 type AttemptOptions = {
   lease: Lease
   recent: Recent
+  rooms: ConversationRooms
   /** Aborted when the turn is cancelled, lost or handed over. */
   signal: AbortSignal
   /** Aborted when this node stops, also during a database outage. */
@@ -223,6 +226,7 @@ async function attempt(
   options: AttemptOptions,
 ) {
   const { lease, recent, refusals, signal, parting, stopping, took, opened } = options
+  const room = options.rooms(ref.orgId)
   const epoch = node.history.epoch()
   const unread = { log: logOfTurn(node, ref) }
   let run: TurnRun = { ...ref, attempt: claimed?.turn.turn_attempt ?? null }
@@ -238,7 +242,7 @@ async function attempt(
     if (missing) {
       return await orLeave(unread, parting, () => refusals.refuse(run, { taken, missing }))
     }
-    const opening = { run, taken, input: claimed?.input, signal, lease, recent }
+    const opening = { run, taken, input: claimed?.input, signal, lease, recent, room }
     const { turn: current, failsWith } = await openOrEnd(node, opening)
     turn = current
     opened(turn)
@@ -257,6 +261,7 @@ async function attempt(
     await afterFailure(node, turn?.run ?? run, { turn, error, stopped, parting })
   } finally {
     turn?.fetchBudget.end()
+    room.end()
     if (turn) endLive(turn)
   }
 }
@@ -283,7 +288,8 @@ async function afterFailure(node: Node, run: TurnRun, failure: FailedAttempt) {
     return afterFence(node, run, { turn, parting })
   }
   const isHarmed = !mayPass(error) || isInternal(error)
-  const harmed = isHarmed && !(error instanceof NotUnderstoodError)
+  const isForAnother = error instanceof NotUnderstoodError || error instanceof NoRoomError
+  const harmed = isHarmed && !isForAnother
   if (harmed) log.error('turn broke', { error })
   else log.warn('turn released', { error })
   await release(node, run, { turn, parting, harmed, atOnce: false })

@@ -13,6 +13,11 @@ export class NotUnderstoodError extends Error {
   override name = 'NotUnderstoodError'
 }
 
+/** This node has no room for the conversation of the turn, which another one may have. */
+export class NoRoomError extends Error {
+  override name = 'NoRoomError'
+}
+
 /** The database cannot store the events of the turn: their values are invalid for it. */
 export class UnstorableError extends Error {
   override name = 'UnstorableError'

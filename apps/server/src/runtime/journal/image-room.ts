@@ -1,22 +1,25 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { imagesIn } from '../../store/sessions/conversation.ts'
+import type { ByteAccount } from '../../providers/byte-account.ts'
+import { type Conversation, imagesIn } from '../../store/sessions/conversation.ts'
 import type { LoggedEvent } from '../log/state.ts'
 import type { Turn } from './attempt.ts'
 
-const waitMs = 60_000
+/** Longest wait for room in memory. */
+export const roomWaitMs = 60_000
 const pauseMs = 100
 
 /**
- * Takes room in the budget of the turn, its organization and the node for an image that stays in
- * memory until the turn ends.
+ * Takes room in an account of a turn, its organization and the node for what stays in memory until
+ * the turn ends.
  * Contract: waits up to 60 s while other turns use the room; false if there is none.
  */
 export async function takeRoom(
-  { fetchBudget, signal }: Pick<Turn, 'fetchBudget' | 'signal'>,
+  account: ByteAccount,
   length: number,
+  signal: AbortSignal,
 ): Promise<boolean> {
-  const deadline = performance.now() + waitMs
-  while (!fetchBudget.account.take(length)) {
+  const deadline = performance.now() + roomWaitMs
+  while (!account.take(length)) {
     if (performance.now() > deadline || signal.aborted) return false
     await sleep(pauseMs, undefined, { signal }).catch(() => {})
   }
@@ -34,5 +37,42 @@ export function imagesLength(events: readonly LoggedEvent[]): number {
 }
 
 /** Takes room for an image of a result, at once if the turn itself has none. */
-export const keepImage = async (turn: Pick<Turn, 'fetchBudget' | 'signal'>, length: number) =>
-  turn.fetchBudget.account.fits(length) && takeRoom(turn, length)
+export const keepImage = async (
+  { fetchBudget: { account }, signal }: Pick<Turn, 'fetchBudget' | 'signal'>,
+  length: number,
+) => account.fits(length) && takeRoom(account, length, signal)
+
+/** Base64 characters of all images of a request. */
+export const sentLengthMax = 32 * 1024 * 1024
+
+/** In place of the base64 of an image for which no request has room. */
+export const leftOut = '(left out)'
+
+type Content = Conversation['entries'][number]['message']['content']
+
+const imagesOf = (content: Content) =>
+  content.flatMap((part) => {
+    if (part.type === 'image') return [part]
+    return part.type === 'tool_result' ? imagesIn(part.result) : []
+  })
+
+/**
+ * Removes the images for which no request has room, because newer ones need it. Those after an
+ * event, which no model has received, are kept. Returns the number of removed characters.
+ */
+export function leaveOutImages({ entries }: Conversation, seen: number): number {
+  let left = sentLengthMax
+  let removed = 0
+  // A message that is retried has two entries.
+  const messages = new Map(entries.map(({ sequence, message }) => [message, sequence]))
+  for (const [{ content }, sequence] of [...messages].reverse()) {
+    for (const image of imagesOf(content).reverse()) {
+      const length = image.base64?.length ?? 0
+      left -= length
+      if (left >= 0 || length === 0 || sequence > seen) continue
+      image.base64 = leftOut
+      removed += length
+    }
+  }
+  return removed
+}

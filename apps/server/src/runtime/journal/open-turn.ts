@@ -11,7 +11,13 @@ import {
   type Conversation,
   newConversation,
 } from '../../store/sessions/conversation.ts'
-import { type EventRow, readLog, readLogFrom } from '../../store/sessions/events.ts'
+import {
+  type EventRow,
+  type ReadLog,
+  readLog,
+  readLogFrom,
+  readShortLog,
+} from '../../store/sessions/events.ts'
 import type { EventMark } from '../../store/sessions/lost-events.ts'
 import { conversationIn } from '../../store/sessions/present-events.ts'
 import { readOutline } from '../../store/sessions/turn-outline.ts'
@@ -24,8 +30,9 @@ import { fold, type LoggedEvent } from '../log/state.ts'
 import { findResumingEvent } from '../log/wait.ts'
 import type { Node } from '../node.ts'
 import type { Turn, TurnFacts, TurnLog } from './attempt.ts'
+import type { ConversationRoom } from './conversation-room.ts'
 import { FencedError, NotUnderstoodError } from './errors.ts'
-import { imagesLength } from './image-room.ts'
+import { imagesLength, leaveOutImages } from './image-room.ts'
 import { loggedEvent } from './journal.ts'
 import type { CachedConversation, Recent } from './recent.ts'
 import { resultRoom } from './result-room.ts'
@@ -39,6 +46,7 @@ export type TurnOptions = {
   signal: AbortSignal
   lease: Lease
   recent: Recent
+  room: ConversationRoom
   /** The turn only ends: without its agent and the whole log, which may be the cause. */
   ends?: boolean
 }
@@ -51,6 +59,7 @@ const noAgent: RuntimeAgent = { prompt: '', tools: new Map(), parts: [], left: [
  */
 export async function openTurn(node: Node, options: TurnOptions): Promise<Turn> {
   const { run, taken, signal, lease } = options
+  const clock = { database: Date.parse(taken.now), process: performance.now() }
   const read = await readOn(node, options)
   const bytes = turnBytes(read.rows, taken.turn_from, 'input.message')
   const resultBytes = turnBytes(read.rows, taken.turn_from, 'tool.completed')
@@ -60,7 +69,7 @@ export async function openTurn(node: Node, options: TurnOptions): Promise<Turn> 
   if (!last) throw new FencedError()
   await restFor(bytes)
   checkUnderstood(events)
-  const log = logFrom(options, { ...read, events, last, bytes, resultBytes })
+  const log = logFrom(options, { ...read, clock, events, last, bytes, resultBytes })
   const input = inputOf(taken, events)
   const current = options.ends ? noAgent : await agentNow(node, options, input)
   const begun = events.find((event) => begins(run, event))
@@ -126,6 +135,7 @@ function timesOf(
 }
 
 type OpenedLog = Pick<LogRead, 'conversation' | 'unchecked'> & {
+  clock: TurnLog['clock']
   events: StoredEvent[]
   last: StoredEvent
   bytes: number
@@ -134,7 +144,7 @@ type OpenedLog = Pick<LogRead, 'conversation' | 'unchecked'> & {
 
 function logFrom(
   { run, taken }: TurnOptions,
-  { conversation, unchecked, events, last, bytes, resultBytes }: OpenedLog,
+  { conversation, unchecked, clock, events, last, bytes, resultBytes }: OpenedLog,
 ): TurnLog {
   const state = fold(run.turnId, taken.turn_input, events)
   return {
@@ -142,7 +152,7 @@ function logFrom(
     state,
     events,
     conversation,
-    clock: { database: Date.parse(taken.now), process: performance.now() },
+    clock,
     sequence: last.sequence,
     storedAt: last.ts,
     unchecked,
@@ -183,10 +193,9 @@ type LogRead = { conversation: Conversation; rows: EventRow[]; unchecked?: Event
  * events are not read again; the turn's first append checks them. A turn that only ends has no
  * conversation.
  */
-async function readOn(
-  node: Node,
-  { run: { sessionId }, taken, input, recent, ends }: TurnOptions,
-): Promise<LogRead> {
+async function readOn(node: Node, options: TurnOptions): Promise<LogRead> {
+  const { taken, input, recent, ends } = options
+  const { sessionId } = options.run
   if (ends) {
     const rows = await readOutline(node.db, sessionId, { after: taken.turn_from - 1 })
     return { conversation: newConversation(sessionId), rows }
@@ -201,8 +210,27 @@ async function readOn(
   }
   const later = known && (await rowsAfter(node, known, { sessionId, from: taken.turn_from }))
   if (later) return added(known.conversation, later)
-  const read = await readLog(node.db, sessionId, taken.turn_from)
-  return { conversation: conversationIn(sessionId, read), rows: read.rows }
+  return readAll(node, options)
+}
+
+/** Reads the whole conversation. A long one waits for room in the memory of this node. */
+async function readAll(
+  { db }: Node,
+  { run: { sessionId }, taken, signal, room }: TurnOptions,
+): Promise<LogRead> {
+  const log = await readShortLog(db, sessionId, taken.turn_from)
+  if (!('estimate' in log)) return readIn(taken, sessionId, log)
+  return room.open(log.estimate, signal, async () =>
+    readIn(taken, sessionId, await readLog(db, sessionId, taken.turn_from)),
+  )
+}
+
+/** `length`: of the conversation that the turn holds. */
+function readIn({ turn_from, context_sequence }: TakenTurn, sessionId: string, log: ReadLog) {
+  const rows = log.rows.filter(({ sequence }) => sequence >= turn_from)
+  const conversation = conversationIn(sessionId, log)
+  const length = conversation.length - leaveOutImages(conversation, context_sequence)
+  return { conversation, rows, length }
 }
 
 function added(conversation: Conversation, rows: EventRow[]): LogRead {
@@ -220,8 +248,8 @@ async function rowsAfter(
   { sessionId, from }: { sessionId: string; from: number },
 ): Promise<EventRow[] | undefined> {
   const read = await readLogFrom(node.db, sessionId, from, sequence)
-  if (read.isCut) return undefined
-  const [last, ...rows] = read.rows
+  if (!read) return undefined
+  const [last, ...rows] = read
   if (last?.sequence === sequence && last.ts === storedAt) return rows
   node.log.warn('reading a conversation again: the log lost cached events', {
     session: sessionId,

@@ -1,6 +1,7 @@
 import type { OmittedImage } from '@outlast/contract'
 import type { ImageSides, Prompt, PromptMessage, VendorModel } from '../../providers/provider.ts'
 import type { Turn } from '../journal/attempt.ts'
+import { leftOut, sentLengthMax } from '../journal/image-room.ts'
 import { givenImage } from './given-image.ts'
 import { base64LengthMax, type FetchedImage, fetchImage, fetchOnce, tooOld } from './image-fetch.ts'
 import { uploaded } from './prompt.ts'
@@ -16,9 +17,8 @@ type FilePart = Extract<PromptMessage<'user'>['content'][number], { type: 'file'
 type ImageData = FilePart['data']
 type ToolPart = PromptMessage<'tool'>['content'][number]
 
-/** Limits of one request: images, and base64 characters of all images. */
+/** Images of one request. */
 const imagesMax = 100
-const lengthMax = 32 * 1024 * 1024
 const fetchesMax = 4
 const allMs = 60_000
 
@@ -86,7 +86,7 @@ const blind = (images: readonly ImageData[]): Shown => new Map(images.map((data)
 
 /** Room of one request, in base64 characters. */
 function createRoom() {
-  let left = lengthMax
+  let left = sentLengthMax
   /** Set when one image had no room: older ones are dropped too. */
   let isFull = false
   const running = new Set<Promise<void>>()
@@ -132,7 +132,7 @@ async function choose(
   {
     images,
     refused,
-    imageLengthMax = lengthMax,
+    imageLengthMax = sentLengthMax,
     imageSides,
   }: ImageLimits & { images: readonly ImageData[]; refused: ReadonlySet<ImageData> },
 ) {
@@ -152,6 +152,7 @@ async function choose(
   }
   const show = async (data: ImageData) => {
     if (refused.has(data)) return void shown.set(data, refusedByVendor)
+    if (data.type === 'data' && data.data === leftOut) return void shown.set(data, tooOld)
     if (data.type === 'url' && isSupported(data.url.href)) return void shown.set(data, data)
     const image = stored.get(uploadedId(data) ?? '')
     if (data.type === 'reference' && !image) return void shown.set(data, deleted)

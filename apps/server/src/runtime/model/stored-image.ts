@@ -41,7 +41,7 @@ export const readStored = (turn: Turn, image: StoredImage): Promise<FetchedImage
 async function read(turn: Turn, { hash, type, sizeBytes }: StoredImage): Promise<FetchedImage> {
   const { account } = turn.fetchBudget
   const length = base64LengthOf(sizeBytes)
-  if (!(await takeRoom(turn, length))) return noRoom
+  if (!(await takeRoom(account, length, turn.signal))) return noRoom
   try {
     const stored = { orgId: turn.run.orgId, hash, sizeBytes }
     const bytes = await throughOutages(turn, turn.signal, async () => {

@@ -139,22 +139,29 @@ export const readThese = (db: Db, sessionId: string, sequences: readonly number[
 /** Bytes of the messages before a turn that are read for it: more than models accept. */
 const messagesBytesMax = 128 * 1024 * 1024
 /** Messages below this estimate are below that limit: compression saves a factor of 90 at most. */
-const shortEstimateMax = 32 * 1024 * 1024
+const wholeEstimateMax = 32 * 1024 * 1024
+/** Logs below this estimate are short: about 1 MiB of prose. */
+const shortEstimateMax = 8 * 1024 * 1024
 const messageList = messageTypes.map((type) => `'${type}'`).join(', ')
 const isMessage = `session_id = $1 and sequence > $4 and type in (${messageList})`
 
 /**
  * `start`: 0 unless older messages are left out, else the sequence of the first message. Lengths
- * are read from the newest message backwards, and only if the messages may be too long.
+ * are read from the newest message backwards, and only if the messages may be too long. A log that
+ * is estimated above $7 is not read: its only row has its estimate.
  */
 const log: Statement = {
   name: 'read-log',
   text: `
-with recursive estimated as (
-  select sum(${lengthEstimate('data')}) > ${shortEstimateMax} as is_long
-  from events where ${isMessage} and sequence < $3 and sequence <= $6
+with recursive sized as (
+  select coalesce(sum(${lengthEstimate('data')}) filter (where sequence < $3), 0) as before,
+    coalesce(sum(${lengthEstimate('data')}) filter (where sequence >= $3), 0) as own
+  from events where ${isMessage} and sequence <= $6
+), estimated as materialized (
+  select before, least(before, ${messagesBytesMax}) + own as estimate from sized
 ), read as (
-  select $3::integer as sequence, '' as type, 0::bigint as length from estimated where is_long
+  select $3::integer as sequence, '' as type, 0::bigint as length
+  from estimated where before > ${wholeEstimateMax} and estimate <= $7
   union all
   select earlier.sequence, earlier.type, read.length + earlier.length
   from read cross join lateral (
@@ -168,34 +175,68 @@ with recursive estimated as (
     min(sequence) filter (where type = 'input.message' and length <= ${messagesBytesMax}), $3
   ) end, 0) as start from read
 )
-select sequence, type, ts, context::text as context, data::text as data, tags,
-  (select start from first) as start
+select sequence, type, ts, context::text as context,
+  case when (select estimate <= $7 from estimated) then data::text end as data, tags,
+  (select start from first) as start, (select estimate::bigint from estimated) as estimate
 from events
-where session_id = $1 and sequence > $4 and sequence <= $6 and (
-  sequence >= $3 or sequence = $5 or type = any($2)
-    and (type <> 'session.activated' or ${readableJson('data')}->>'input_sequence' is not null)
-    and (sequence >= (select start from first) or type not in (${messageList}))
-)
+where session_id = $1 and sequence > $4 and sequence <= $6
+  and ((select estimate <= $7 from estimated) or sequence = $3)
+  and (
+    sequence >= $3 or sequence = $5 or type = any($2)
+      and (type <> 'session.activated' or ${readableJson('data')}->>'input_sequence' is not null)
+      and (sequence >= (select start from first) or type not in (${messageList}))
+  )
 order by sequence`,
 }
 
 /** `isCut`: older messages are left out. */
 export type ReadLog = { rows: EventRow[]; isCut: boolean }
 
+/** A log that was not read, because it may be long. */
+export type LongLog = { estimate: number }
+
 /**
  * Reads the log of a turn: the newest 128 MiB of the session's messages, and all events from the
  * turn's first message on.
  */
-export const readLog = (db: Db, sessionId: string, turnFrom: number, upTo = sequenceMax) =>
-  runLog(db, [sessionId, conversationTypes, turnFrom, 0, null, upTo])
+export const readLog = (
+  db: Db,
+  sessionId: string,
+  turnFrom: number,
+  upTo = sequenceMax,
+): Promise<ReadLog> =>
+  runLog(db, [sessionId, conversationTypes, turnFrom, 0, null, upTo, Number.MAX_SAFE_INTEGER])
 
-/** Reads the same from an event on. That event comes first, so that the reader can compare it. */
-export const readLogFrom = (db: Db, sessionId: string, turnFrom: number, sequence: number) =>
-  runLog(db, [sessionId, conversationTypes, turnFrom, sequence - 1, sequence, sequenceMax])
+/** Reads the same, unless it may be long. */
+export async function readShortLog(
+  db: Db,
+  sessionId: string,
+  turnFrom: number,
+): Promise<ReadLog | LongLog> {
+  const values = [sessionId, conversationTypes, turnFrom, 0, null, sequenceMax, shortEstimateMax]
+  const { estimate, ...read } = await runLog(db, values)
+  return estimate > shortEstimateMax ? { estimate } : read
+}
 
-async function runLog(db: Db, values: readonly unknown[]): Promise<ReadLog> {
-  const rows = await db.run<EventRow & { start: number }>(log, values)
-  return { rows, isCut: rows.some(({ start }) => start > 0) }
+/**
+ * Reads the same from an event on. That event comes first, so that the reader can compare it.
+ * Undefined if it may be long.
+ */
+export async function readLogFrom(
+  db: Db,
+  sessionId: string,
+  turnFrom: number,
+  sequence: number,
+): Promise<EventRow[] | undefined> {
+  const from = [turnFrom, sequence - 1, sequence]
+  const values = [sessionId, conversationTypes, ...from, sequenceMax, shortEstimateMax]
+  const { rows, estimate } = await runLog(db, values)
+  return estimate > shortEstimateMax ? undefined : rows
+}
+
+async function runLog(db: Db, values: readonly unknown[]): Promise<ReadLog & LongLog> {
+  const rows = await db.run<EventRow & { start: number; estimate: number }>(log, values)
+  return { rows, isCut: rows.some(({ start }) => start > 0), estimate: rows[0]?.estimate ?? 0 }
 }
 
 const backwards: Statement = {

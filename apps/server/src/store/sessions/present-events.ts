@@ -122,10 +122,14 @@ export async function readConversation(
   return conversationIn(sessionId, await readLog(db, sessionId, upTo, upTo))
 }
 
-/** The conversation that the rows of a log contain. */
+/**
+ * The conversation that the rows of a log contain.
+ * Contract: empties `rows`, so that the text of each is freed before the next one is parsed.
+ */
 export function conversationIn(sessionId: string, { rows, isCut }: ReadLog): Conversation {
   const conversation = newConversation(sessionId)
-  for (const row of rows) addToConversation(conversation, row)
+  rows.reverse()
+  for (let row = rows.pop(); row; row = rows.pop()) addToConversation(conversation, row)
   if (isCut) trimStart(conversation)
   return conversation
 }
