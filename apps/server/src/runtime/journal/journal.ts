@@ -222,7 +222,8 @@ function endedWith(turn: Turn, drafts: readonly Draft[], ts: string) {
 
 function remember(turn: TurnLog, added: Draft, at: { sequence: number; ts: string }) {
   turn.events.push({ ...added.logged, ...at })
-  addToConversation(turn.conversation, { ...added.stored, ...at })
+  // Images of results are large: the conversation shares them with the events.
+  addToConversation(turn.conversation, { ...added.stored, ...at, parsed: added.logged.data })
 }
 
 /** Reads events that others appended before `first`: late messages. */

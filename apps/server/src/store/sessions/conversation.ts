@@ -7,8 +7,15 @@ import type {
 } from '@outlast/contract'
 import { derivedId } from '../../ids.ts'
 
-/** The part of an event that the conversation needs. */
-type Row = { sequence: number; type: EventType; ts: string; context: string; data: string }
+/** The part of an event that the conversation needs. `parsed`: the value of `data`, if known. */
+type Row = {
+  sequence: number
+  type: EventType
+  ts: string
+  context: string
+  data: string
+  parsed?: unknown
+}
 
 /** Events that are messages of the conversation. */
 export const messageTypes = ['input.message', 'output.message.completed', 'tool.completed'] as const
@@ -308,7 +315,7 @@ type ToolCompleted = {
 export function eventMessage(row: Row): EventMessage {
   if (row.type !== 'tool.completed')
     return (JSON.parse(row.data) as { message: EventMessage }).message
-  const { tool_call_id, result, error } = JSON.parse(row.data) as ToolCompleted
+  const { tool_call_id, result, error } = (row.parsed ?? JSON.parse(row.data)) as ToolCompleted
   const only = result?.length === 1 ? result[0] : undefined
   return {
     id: derivedId('message', row.ts, `result ${turnOf(row)} ${tool_call_id}`),
