@@ -113,7 +113,7 @@ function nextSteps(folder: string, files: readonly string[]): string {
     ...(here ? [] : [`  cd ${shown}`]),
     '  npm install',
     '  npm run dev    # start the server; saved files take effect at once',
-    '  npm test       # run the tests, with Node 24: an older one finds none',
+    '  npm test       # run the tests, with Node 24',
     '',
   ].join('\n')
 }
