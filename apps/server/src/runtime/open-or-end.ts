@@ -1,5 +1,6 @@
 import type { Spent } from '../store/budgets/charges.ts'
 import { isStatementTimeout } from '../store/database-errors.ts'
+import { readOutline } from '../store/sessions/turn-outline.ts'
 import { throughOutages } from './journal/append.ts'
 import type { Turn } from './journal/attempt.ts'
 import { logOfTurn } from './journal/metrics.ts'
@@ -16,7 +17,7 @@ export type OpenedTurn = { turn: Turn; failsWith?: string }
 
 /**
  * Opens a turn through database outages. It can only end if its attempts crashed, or if reads of
- * its log timed out but not the one of its outline, which is short.
+ * its log timed out but not that of its outline, which is short.
  */
 export async function openOrEnd(node: Node, opening: TurnOptions): Promise<OpenedTurn> {
   const { run, taken, signal } = opening
@@ -24,6 +25,10 @@ export async function openOrEnd(node: Node, opening: TurnOptions): Promise<Opene
   let timeouts = 0
   return throughOutages({ log: logOfTurn(node, run) }, signal, async () => {
     if (taken.turn_tries > triesMax) return { turn: await toEnd(), failsWith: 'turn_crashed' }
+    // Before the read that decides: a database that has just become fast again reads the log too.
+    if (timeouts >= triesMax - 1) {
+      await readOutline(node.db, run.sessionId, { after: taken.turn_from - 1 })
+    }
     try {
       return { turn: await openTurn(node, opening) }
     } catch (error) {

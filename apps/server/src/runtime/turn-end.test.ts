@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { type TestContext, test } from 'node:test'
 import type { EventDataOf, EventType } from '@outlast/contract'
 import pg from 'pg'
 import { Type } from 'typebox'
-import { connectTo, queryRows } from '../../test/database.ts'
+import { connectTo, queryRows, runSql } from '../../test/database.ts'
 import { testCapability } from '../../test/processes/own-code.ts'
 import { captureLog, startServer } from '../../test/server.ts'
 import {
@@ -86,28 +86,43 @@ test('a wait for the database before a turn is read names the turn in the log', 
   assert.deepEqual([session, turn], [id, ended.context.turn_id])
 })
 
+/** SQL: reads of the whole log of a turn wait while another session holds lock 1. */
+const slowLogs = `
+alter table events rename to stored_events;
+create view events as select * from stored_events
+where current_query() not like '%recursive sized%' or pg_advisory_xact_lock_shared(1) is not null`
+
 /** Cancels reads of a whole log. Returns whether a read of an outline waits. */
-const cancelReads = `select pid, case when query like '%recursive estimated%' then pg_cancel_backend(pid) end,
+const cancelReads = `select pid, case when query like '%recursive sized%' then pg_cancel_backend(pid) end,
     query like '%as reply from events%' as is_outline
   from pg_stat_activity where $1 = any(pg_blocking_pids(pid))`
 
-test('a turn whose log cannot be read in time fails, and the session answers the next message', async (t) => {
+/** A node and a turn to read, while another session of the database holds a lock. */
+async function withLock(t: TestContext, statement: string, preparing = 'select') {
   captureLog(t)
   const api = await startServer(t, { env: { ROLE: 'api' } })
   const { databaseUrl } = api
   const { id } = await createSession(api)
-  assert.equal((await post(api, id, 'hello')).status, 201)
+  assert.equal((await post(api, id, scripted({ text: 'Read.' }))).status, 201)
+  await runSql(databaseUrl, preparing)
   const holder = await connectTo(t, databaseUrl)
   await holder.query('begin')
-  await holder.query('lock table events in access exclusive mode')
+  await holder.query(statement)
   const { rows } = await holder.query<{ pid: number }>('select pg_backend_pid() as pid')
+  const pid = rows[0]!.pid
+  const cancel = () => queryRows<{ is_outline: boolean }>(databaseUrl, cancelReads, [pid])
   await startServer(t, { databaseUrl, env: { ROLE: 'worker' } })
-  await eventually(async () => {
-    const read = await queryRows<{ is_outline: boolean }>(databaseUrl, cancelReads, [rows[0]!.pid])
-    return read.some(({ is_outline }) => is_outline)
-  })
-  await holder.query('commit')
+  return { api, id, cancel, release: () => holder.query('commit') }
+}
+
+test('a turn whose log cannot be read in time fails, and the session answers the next message', async (t) => {
+  const { api, id, cancel, release } = await withLock(
+    t,
+    'select pg_advisory_xact_lock(1)',
+    slowLogs,
+  )
   const failed = await eventually(async () => {
+    await cancel()
     const events = await eventsOf(api, id, '?types=turn.failed')
     return events[0]
   })
@@ -116,8 +131,21 @@ test('a turn whose log cannot be read in time fails, and the session answers the
     [error_code, error],
     ['turn_unreadable', 'The log of the turn is too long to be read in time.'],
   )
+  await release()
   const events = await converse(t, api, id, scripted({ text: 'Still here.' }))
   assert.equal(replyOf(events), 'Still here.')
+})
+
+test('a turn continues when a database that ended its reads is fast again', async (t) => {
+  const lock = 'lock table events in access exclusive mode'
+  const { api, id, cancel, release } = await withLock(t, lock)
+  await eventually(async () => (await cancel()).some(({ is_outline }) => is_outline))
+  await release()
+  const end = await eventually(async () => {
+    const events = await eventsOf(api, id, '?types=turn.completed,turn.failed')
+    return events[0]
+  })
+  assert.equal(end.type, 'turn.completed')
 })
 
 const lastPrompts: [prompt: () => string, code: string, sentence: RegExp][] = [
