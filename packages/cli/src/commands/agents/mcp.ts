@@ -32,8 +32,8 @@ const list = defineCommand({
 })
 
 /** The name that agents use for a server: `mcp:` and the digits of its id as a dashed UUID. */
-const capabilityOf = (id: string) =>
-  id.replace(/^mcp_(.{8})(.{4})(.{4})(.{4})(.{12})$/, 'mcp:$1-$2-$3-$4-$5')
+const capabilityOf = (id: string | undefined) =>
+  id?.replace(/^mcp_(.{8})(.{4})(.{4})(.{4})(.{12})$/, 'mcp:$1-$2-$3-$4-$5')
 
 const get = defineCommand({
   summary: 'show an MCP server',
