@@ -39,9 +39,10 @@ export function createConversationRooms(): ConversationRooms {
     return {
       end,
       open(estimate, signal, read) {
+        // A read that failed has left its room.
+        end()
         const length = Math.min(estimate, bytesMax.organization)
         const readInRoom = async () => {
-          end()
           if (!(await takeRoom(account, length, signal))) {
             signal.throwIfAborted()
             throw roomTaken()
