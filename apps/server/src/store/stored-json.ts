@@ -11,6 +11,13 @@ export const readableJson = (column: string) => String.raw`(case
     )::json end)`
 
 /**
+ * SQL: true for stored JSON that `readableJson` would not change, without the cost of its pattern:
+ * 0.7 s for each MiB with many such escapes. False for some texts that contain a backslash.
+ */
+export const isReadableJson = (column: string) =>
+  ['0000', 'd', 'D'].map((start) => `strpos(${column}::text, '\\u${start}') = 0`).join(' and ')
+
+/**
  * SQL: an estimate of the length of a stored value without reading it, to limit what a statement
  * reads. A compressed value counts 32 times its stored size: most are shorter, and PostgreSQL's own
  * compression reaches 90 times.

@@ -12,7 +12,7 @@ import { findCurrentTurn } from '../../store/sessions/turns.ts'
 import { loggedEvent } from '../journal/journal.ts'
 import { fold } from './state.ts'
 
-const long = 'x\0'.repeat(20_000)
+const long = 'x\u001b'.repeat(20_000)
 
 const survey = {
   type: 'client_side',
@@ -52,4 +52,20 @@ test('an outline of a turn has its state and no texts of results and messages', 
   const length = (rows: typeof whole) => rows.reduce((sum, { data }) => sum + data.length, 0)
   assert.ok(length(whole) > 5 * long.length)
   assert.ok(length(outline) < long.length / 2, `${length(outline)}`)
+})
+
+test('a turn can be cancelled while long messages with NUL wait behind it', async (t) => {
+  const server = await startServer(t)
+  const agent = await createAgent(server, { tools: [survey] })
+  const { id } = await createSession(server, { agent_id: agent.id })
+  const ask = { id: 'call_ask', name: 'survey', arguments: {} }
+  await post(server, id, scripted({ tool_calls: [ask] }))
+  const path = `/v1/sessions/${id}`
+  await eventually(async () => (await server.call('GET', path)).body.waiting_for)
+  const text = 'abcdefg\0'.repeat(500_000)
+  for (let count = 0; count < 8; count += 1) {
+    assert.equal((await post(server, id, text, { on_busy: 'queue' })).status, 201)
+  }
+  const cancelled = await server.call('POST', `${path}/cancel`)
+  assert.deepEqual([cancelled.status, cancelled.body.status], [200, 'cancelled'])
 })

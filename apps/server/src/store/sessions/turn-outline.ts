@@ -1,6 +1,6 @@
 import type { EventType } from '@outlast/contract'
 import type { Db, Statement } from '../database.ts'
-import { readableJson } from '../stored-json.ts'
+import { isReadableJson } from '../stored-json.ts'
 import { type EventRow, sequenceMax } from './events.ts'
 
 /** SQL that builds the data of an outline from the stored data `d`. */
@@ -73,7 +73,7 @@ const empty = entries.flatMap(([type, as]) => (as === 'none' ? [type] : []))
 const reduced = entries.flatMap(([type, as]) => (typeof as === 'object' ? [{ type, ...as }] : []))
 const cases = reduced.map(
   ({ type, sql }) =>
-    `when type = '${type}' then (select (${sql})::text from (select ${readableJson('data')} as d offset 0) stored)`,
+    `when type = '${type}' and ${isReadableJson('data')} then (select (${sql})::text from (select data as d) stored)`,
 )
 
 const outline: Statement = {
@@ -95,7 +95,7 @@ order by sequence`,
 /**
  * Reads what the state of the last turn in a part of a log depends on: neither the texts of results
  * and of messages of users, nor the calls of replies before the latest one. Its length depends on
- * the model's output only.
+ * the model's output only, except that data with escapes of NUL or surrogates are whole.
  */
 export const readOutline = (
   db: Db,
