@@ -4,8 +4,9 @@ import { openTestPool } from '../../../test/database.ts'
 import { testCapability, testTool } from '../../../test/processes/own-code.ts'
 import { startServer } from '../../../test/server.ts'
 import { createAgent, createSession, post, scripted } from '../../../test/session.ts'
-import { eventually } from '../../../test/waiting.ts'
+import { eventually, patient } from '../../../test/waiting.ts'
 import { builtins } from '../../capabilities/index.ts'
+import { databaseWaits } from '../../store/database.ts'
 import { readEvents } from '../../store/sessions/events.ts'
 import { readOutline } from '../../store/sessions/turn-outline.ts'
 import { findCurrentTurn } from '../../store/sessions/turns.ts'
@@ -55,7 +56,8 @@ test('an outline of a turn has its state and no texts of results and messages', 
 })
 
 test('a turn can be cancelled while long messages with NUL wait behind it', async (t) => {
-  const server = await startServer(t)
+  const limits = { ...patient, statement: databaseWaits.statement }
+  const server = await startServer(t, { databaseWaits: limits })
   const agent = await createAgent(server, { tools: [survey] })
   const { id } = await createSession(server, { agent_id: agent.id })
   const ask = { id: 'call_ask', name: 'survey', arguments: {} }
