@@ -52,15 +52,19 @@ const camera: Capability = defineCapability({
   tools: () => [
     defineTool({ ...about, name: 'look', run: () => withImages({ seen: true }, images) }),
     defineTool({ ...about, name: 'hold', run: () => released }),
+    defineTool({ ...about, name: 'dig', run: () => 'x'.repeat(9 * mebibyte) }),
+    defineTool({ ...about, name: 'read', run: () => 'y'.repeat(2_000) }),
   ],
 })
 
 const look = { name: 'look', arguments: {} }
 const hold = { name: 'hold', arguments: {} }
+const dig = { name: 'dig', arguments: {} }
+const read = { name: 'read', arguments: {} }
 const looks = (count: number) => ({ tool_calls: Array.from({ length: count }, () => look) })
 
-async function start(t: TestContext) {
-  const server = await startServer(t, { capabilities: [...builtins, camera] })
+async function start(t: TestContext, env: Record<string, string> = {}) {
+  const server = await startServer(t, { env, capabilities: [...builtins, camera] })
   const { id: agent_id } = await createAgent(server, { capabilities: [{ ref: 'camera' }] })
   const create = async () => (await createSession(server, { agent_id })).id
   const say = async (id: string, ...steps: ScriptStep[]) =>
@@ -104,6 +108,14 @@ test('results of a turn have at most 64 MiB of images, and those of the next tur
   await say(id, looks(1), { text: 'End.' })
   const next = await ended(id)
   assert.equal(next.at(-1)!.images, 2)
+})
+
+test('images leave the room for texts of results', async (t) => {
+  const { create, say, ended } = await start(t, { TOOL_OUTPUT_KB: '10240' })
+  const id = await create()
+  await say(id, looks(4), looks(4), { tool_calls: [dig] }, { tool_calls: [read] }, { text: 'End.' })
+  const results = await ended(id)
+  assert.equal(results.at(-1)!.text, 'y'.repeat(2_000))
 })
 
 test('an image waits while other turns of the organization use the room', async (t) => {

@@ -69,7 +69,9 @@ export async function openTurn(node: Node, options: TurnOptions): Promise<Turn> 
   if (!last) throw new FencedError()
   await restFor(bytes)
   checkUnderstood(events)
-  const log = logFrom(options, { ...read, clock, events, last, bytes, resultBytes })
+  const imageBytes = imagesLength(events)
+  const textBytes = resultBytes - imageBytes
+  const log = logFrom(options, { ...read, clock, events, last, bytes, textBytes })
   const input = inputOf(taken, events)
   const current = options.ends ? noAgent : await agentNow(node, options, input)
   const begun = events.find((event) => begins(run, event))
@@ -80,7 +82,7 @@ export async function openTurn(node: Node, options: TurnOptions): Promise<Turn> 
   const facts = { taken, addedPrompt: addedPrompt(input), ...ofTurn, ...timesOf(log, begun) }
   const fetchBudget = node.fetchBudgets.openTurn(run.orgId)
   // Without room they are held all the same, but no more are added.
-  fetchBudget.account.take(imagesLength(events))
+  fetchBudget.account.take(imageBytes)
   const limits = limitsOf(node, taken)
   const sessionTools = new Set([...taken.tools, ...(input?.tools ?? [])].map(({ name }) => name))
   return { node, lease, signal, fetchBudget, limits, sessionTools, ...facts, ...log }
@@ -139,12 +141,13 @@ type OpenedLog = Pick<LogRead, 'conversation' | 'unchecked'> & {
   events: StoredEvent[]
   last: StoredEvent
   bytes: number
-  resultBytes: number
+  /** Of results. */
+  textBytes: number
 }
 
 function logFrom(
   { run, taken }: TurnOptions,
-  { conversation, unchecked, clock, events, last, bytes, resultBytes }: OpenedLog,
+  { conversation, unchecked, clock, events, last, bytes, textBytes }: OpenedLog,
 ): TurnLog {
   const state = fold(run.turnId, taken.turn_input, events)
   return {
@@ -164,7 +167,7 @@ function logFrom(
     granted: undefined,
     modelOfForms: undefined,
     forms: new Set(),
-    resultRoom: resultRoom(resultBytes),
+    resultRoom: resultRoom(textBytes),
     live: undefined,
     // The node that began a resumed turn has counted its message.
     uncounted: state.phase.kind === 'unbegun' && !state.input?.again ? bytes : 0,

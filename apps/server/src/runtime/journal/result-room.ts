@@ -1,4 +1,7 @@
-/** Bytes of results that a turn holds before further ones are cut to their beginnings and ends. */
+/**
+ * Bytes of texts of results that a turn holds before further ones are cut to their beginnings and
+ * ends. Images have a limit of their own.
+ */
 export const resultsBytesMax = 64 * 1024 * 1024
 
 /** Limit of a result for which its turn has no room. */

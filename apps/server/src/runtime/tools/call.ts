@@ -144,7 +144,6 @@ async function resultParts(
   for (const { base64, mediaType: media_type } of images) {
     // The others would wait as long.
     if (!(await keepImage(base64.length))) break
-    resultRoom.bytesLeft -= base64.length
     shown.push({ type: 'image', base64, media_type })
   }
   const left = images.length - shown.length
