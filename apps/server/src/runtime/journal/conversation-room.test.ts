@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Event } from '@outlast/contract'
-import { Type } from 'typebox'
 import { expectStatus } from '../../../test/access.ts'
 import { pngOfBytes } from '../../../test/pictures.ts'
+import { testCapability, testTool } from '../../../test/processes/own-code.ts'
 import { addVendorModel, startVendor } from '../../../test/remotes/vendor.ts'
 import { startServer } from '../../../test/server.ts'
 import {
@@ -16,7 +16,6 @@ import {
   typesOf,
 } from '../../../test/session.ts'
 import { eventually } from '../../../test/waiting.ts'
-import { defineCapability, defineTool } from '../../capabilities/capability.ts'
 import { builtins } from '../../capabilities/index.ts'
 
 const mebibyte = 1024 * 1024
@@ -26,29 +25,13 @@ const released = new Promise<void>((resolve) => {
   release = resolve
 })
 
-const brake = defineCapability({
-  id: 'brake',
-  name: 'Brake',
-  description: 'For tests.',
-  category: 'Testing',
-  icon: 'bug',
-  status: 'available',
-  tools: () => [
-    defineTool({
-      name: 'hold',
-      description: 'For tests.',
-      replay: 'safe',
-      input: Type.Object({}),
-      run: () => released,
-    }),
-  ],
-})
+const brake = testCapability([testTool({ name: 'hold', run: () => released })])
 
 const holding = scripted({ tool_calls: [{ name: 'hold', arguments: {} }] }, { text: 'End.' })
 
 test('a long conversation waits while others of its organization use the room, a short one does not', async (t) => {
   const server = await startServer(t, { capabilities: [...builtins, brake] })
-  const { id: agent_id } = await createAgent(server, { capabilities: [{ ref: 'brake' }] })
+  const { id: agent_id } = await createAgent(server, { capabilities: [{ ref: 'own' }] })
   const say = async (id: string, text: string) => expectStatus(await post(server, id, text), 201)
   const isIdle = async (id: string) => {
     const { body } = await server.call('GET', `/v1/sessions/${id}`)
