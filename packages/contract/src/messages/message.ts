@@ -2,6 +2,7 @@ import { type Static, Type } from 'typebox'
 import { ClientTool, ClientTools } from '../agents/capability.ts'
 import { ImageId, MessageId, ModelId, SessionId, Timestamp, TurnId } from '../core/id.ts'
 import { AnyObject, count, described, integerMax, oneOf, optional, pageOf } from '../core/shape.ts'
+import { SessionKey } from '../sessions/session.ts'
 import { Context, Instructions, OutputSchema } from '../sessions/turn-settings.ts'
 
 const part = <const T extends string>(type: T) =>
@@ -291,6 +292,10 @@ export const NewMessage = Type.Object(
     if_sequence: optional(
       Type.Integer({ minimum: 1, maximum: integerMax }),
       '`sequence` of the last event of the session that the client has read: 412 `changed_meanwhile` if there is another one. Default: no condition.',
+    ),
+    if_key: optional(
+      SessionKey,
+      'Key that the session must still have: 412 `changed_meanwhile` if it has moved to another session, as with a retake, or if the session never had it. Default: no condition.',
     ),
     controls: optional(
       Controls,

@@ -124,6 +124,21 @@ test('a view that comes after the deletion has another session, and so has a mes
   await when(t, store, isEmpty)
 })
 
+test('a store whose key has moved to a retake shows that session, and sends to it', async (t) => {
+  const { store } = await storeOfKey()
+  keep(t, store)
+  const first = await store.send(says({ text: 'First' }))
+  const { sessionId } = await when(t, store, isAnswered)
+  const { session } = await client.outlast.sessions.retake(sessionId!, { message_id: first.id })
+  await assert.rejects(store.send('Into the earlier session'), { code: 'changed_meanwhile' })
+  const moved = await when(t, store, (now) => isAnswered(now) && now.sessionId === session.id)
+  assert.equal(moved.error, undefined)
+  await store.send(says({ text: 'Second' }))
+  await when(t, store, ({ status, items }) => status === 'idle' && items.length === 4)
+  const earlier = await client.outlast.messages.list(sessionId!)
+  assert.equal(earlier.data.length, 2)
+})
+
 test('a session that cannot be created again is one error, until a message creates it', async (t) => {
   const { agentId, store, clear } = await storeOfKey()
   keep(t, store)

@@ -105,6 +105,10 @@ function createOpener(coreOf: () => StoreCore) {
   return async () => coreOf().sessionId ?? create()
 }
 
+/** The key by which a store finds its session; undefined for a store without one. */
+export const targetKey = ({ target: { key, sessionId } }: StoreCore) =>
+  sessionId === undefined ? key : undefined
+
 const unused = () => new DOMException('No view uses the session.', 'AbortError')
 
 /**

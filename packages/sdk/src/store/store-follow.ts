@@ -1,7 +1,7 @@
 import type { Event, EventQuery, EventType } from '@outlast/contract'
 import { isOutlastError } from '../http/error.ts'
 import { errorFrom } from './session-snapshot.ts'
-import { persist, type StoreCore, setConnection } from './store-core.ts'
+import { persist, type StoreCore, setConnection, targetKey } from './store-core.ts'
 import { createSessionLog, unusedTypes } from './store-log.ts'
 
 const pageSizeDefault = 500
@@ -68,14 +68,14 @@ export function createFollower(core: StoreCore, onEvent: (event: Event) => void)
   let leaving: AbortController | undefined
 
   /**
-   * Leaves a deleted session whose key finds or creates another one. Returns false for other
-   * errors. Messages that it had are no longer pending.
+   * Leaves a session that was deleted, or whose key has moved, if the key finds or creates another
+   * one. Returns false for other errors. Messages that it had are no longer pending.
    */
   function leave(error: unknown, sessionId = core.sessionId): boolean {
-    const { target, pending } = core
-    const isByKey = target.key !== undefined && target.sessionId === undefined
+    const { pending } = core
     const isCurrent = sessionId !== undefined && sessionId === core.sessionId
-    if (!isByKey || !isCurrent || !isOutlastError(error, 'not_found')) return false
+    const isLeft = isOutlastError(error, 'not_found') || isOutlastError(error, 'changed_meanwhile')
+    if (targetKey(core) === undefined || !isCurrent || !isLeft) return false
     stop()
     Object.assign(core, {
       sessionId: undefined,

@@ -3,7 +3,7 @@ import { newKey } from '../http/http.ts'
 import { textOf } from '../turns/follow.ts'
 import type { Content, SendOptions } from '../turns/session.ts'
 import type { UserMessage } from '../turns/transcript-items.ts'
-import { persist, type StoreCore } from './store-core.ts'
+import { persist, type StoreCore, targetKey } from './store-core.ts'
 import { type Follower, settle } from './store-follow.ts'
 
 /** Settings of a message that a session store sends. */
@@ -15,7 +15,8 @@ export const partsOf = (content: string | Content): Content =>
 /**
  * Creates the function that sends messages, one after the other. A message is pending until the log
  * has it. While the server is unreachable it is sent again, with the same idempotency key.
- * Contract: rejects with an error that a retry cannot fix; the message is then not pending.
+ * Contract: rejects with an error that a retry cannot fix; the message is then not pending. With
+ * `changed_meanwhile`, the store shows the session to which its key has moved.
  */
 export function createSender(core: StoreCore, follower: Follower) {
   let previous: Promise<unknown> = Promise.resolve()
@@ -24,7 +25,9 @@ export function createSender(core: StoreCore, follower: Follower) {
     const sessionId = await core.openSession()
     follower.start()
     const options = { idempotencyKey: key, retriesMax: 0 }
-    const request = () => core.outlast.messages.create(sessionId, body, options)
+    const if_key = targetKey(core)
+    const sent = { ...body, ...(if_key !== undefined && { if_key }) }
+    const request = () => core.outlast.messages.create(sessionId, sent, options)
     return persist(core, request).catch((error) => {
       if (follower.leave(error, sessionId)) follower.start()
       throw error

@@ -18,6 +18,7 @@ import { createTurn, type Turn, type TurnOptions } from './turn.ts'
 type MessageFields =
   | 'on_busy'
   | 'if_sequence'
+  | 'if_key'
   | 'controls'
   | 'instructions'
   | 'context'
@@ -44,7 +45,7 @@ export type Content = NewMessage['message']['content']
 
 export function sessionOf(http: Http, id: string) {
   async function post(content: string | Content, options: SendOptions): Promise<Following> {
-    const { on_busy, if_sequence, instructions, context } = options
+    const { on_busy, if_sequence, if_key, instructions, context } = options
     const { metadata, tags, external_actor } = options
     const { signal, idempotencyKey, output, turnTools } = options
     const output_schema = output && jsonSchemaOf(output)
@@ -52,7 +53,7 @@ export function sessionOf(http: Http, id: string) {
     const tools = turnTools?.map(({ definition }) => definition)
     const parts = typeof content === 'string' ? [{ type: 'text' as const, text: content }] : content
     const message = { role: 'user' as const, content: parts }
-    const settings = { on_busy, if_sequence, controls, instructions, context, tools }
+    const settings = { on_busy, if_sequence, if_key, controls, instructions, context, tools }
     const body: NewMessage = { message, ...settings, metadata, tags, external_actor }
     const about = { ...(signal && { signal }), ...(idempotencyKey && { idempotencyKey }) }
     const at = path`/v1/sessions/${id}/messages`

@@ -4,7 +4,7 @@ import { ApiError, invalidAt } from '../../errors.ts'
 import { newId } from '../../ids.ts'
 import { modelScope } from '../../providers/keys.ts'
 import type { Db } from '../../store/database.ts'
-import { acceptMessage } from '../../store/sessions/messages.ts'
+import { acceptMessage, type MessageConditions } from '../../store/sessions/messages.ts'
 import { publishEvents } from '../../store/sessions/publish.ts'
 import type { SessionScope } from '../../store/sessions/scope.ts'
 import { restFor, textPreview, withoutNul } from '../../text.ts'
@@ -32,8 +32,6 @@ export type MessageToAccept = {
   sessionId: string
   message: EventMessage
   onBusy: OnBusy
-  /** The last event that the session must have; null: any. */
-  ifSequence?: number | null | undefined
   /** The trace context of the caller, as a `traceparent` header. */
   traceparent?: string | undefined
   /** Whether this node may start the turn without the queue. Otherwise the turn gets a job. */
@@ -42,7 +40,7 @@ export type MessageToAccept = {
   turnsMax?: number | null
   /** Its sender, if that is an end user with limited turns. */
   endUser?: SessionScope | undefined
-}
+} & MessageConditions
 
 export type AcceptedInput = {
   sequence: number
@@ -64,14 +62,15 @@ export async function acceptInput(
   db: Db,
   { orgId, sessionId, message, onBusy, traceparent, mayBegin, endUser, ...limits }: MessageToAccept,
 ): Promise<AcceptedInput> {
-  const { turnsMax = node.quotas.turnsMax, ifSequence = null } = limits
+  const { turnsMax = node.quotas.turnsMax, ifSequence, ifKey } = limits
   const json = JSON.stringify(message)
   await restFor(json.length)
   const data = `{"message":${json}}`
   const tags = message.tags?.map(withoutNul) ?? null
   const modelId = message.controls?.model_id ?? null
   const context = inputContext(message, traceparent)
-  const input = { data, tags, modelId, preview: previewText(message), context, ifSequence }
+  const preview = previewText(message)
+  const input = { data, tags, modelId, preview, context, ifSequence, ifKey }
   if (onBusy === 'interrupt') {
     const interrupted = await interruptSession(node, db, { orgId, sessionId, input })
     if (interrupted) {

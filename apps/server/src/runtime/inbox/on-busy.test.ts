@@ -178,6 +178,31 @@ test('if_sequence: of simultaneous messages after one event, one is stored', asy
   await server.call('POST', `/v1/sessions/${id}/cancel`)
 })
 
+test('if_key: a message is stored only while the session has the key', async (t) => {
+  const server = await startServer(t)
+  const { id } = await createSession(server, { key: 'chat' })
+  const ways = ['steer', 'queue', 'interrupt', 'reject']
+  const text = scripted({ text: 'Slow', delay_ms: 600_000 })
+  const sendAll = (if_key: string) =>
+    Promise.all(ways.map(async (on_busy) => post(server, id, text, { on_busy, if_key })))
+  const isRefused = async (if_key: string) => {
+    for (const { status, body } of await sendAll(if_key)) {
+      assert.deepEqual([status, body.code], [412, 'changed_meanwhile'])
+    }
+  }
+  await isRefused('other')
+  assert.equal((await post(server, id, text, { if_key: 'chat' })).status, 201)
+  await isRefused('other')
+  assert.equal((await post(server, id, text, { on_busy: 'queue', if_key: 'chat' })).status, 201)
+  const fork = { at_sequence: 1, take_key: true }
+  assert.equal((await server.call('POST', `/v1/sessions/${id}/fork`, fork)).status, 201)
+  await isRefused('chat')
+  assert.equal((await post(server, id, text, { if_key: 'x'.repeat(201) })).status, 400)
+  assert.equal((await eventsOf(server, id, '?types=input.message')).length, 2)
+  assert.equal((await eventsOf(server, id, '?types=turn.cancelled')).length, 0)
+  await server.call('POST', `/v1/sessions/${id}/cancel`)
+})
+
 test('every on_busy value starts a turn in an idle session; other values are refused', async (t) => {
   const server = await startServer(t)
   for (const on_busy of ['steer', 'queue', 'interrupt', 'reject', null]) {

@@ -51,14 +51,18 @@ export function asMessage(sessionId: string, sequence: number, message: EventMes
 }
 
 const position: Statement = {
-  name: 'session-sequence',
-  text: 'select sequence from sessions where org_id = $1 and id = $2',
+  name: 'session-position',
+  text: 'select sequence, key from sessions where org_id = $1 and id = $2',
+}
+
+async function findPosition(db: Db, orgId: string, sessionId: string) {
+  const [row] = await db.run<{ sequence: number; key: string | null }>(position, [orgId, sessionId])
+  return row
 }
 
 /** Returns the last sequence of a session; undefined when there is no such session. */
 export async function findSequence(db: Db, orgId: string, sessionId: string) {
-  const [row] = await db.run<{ sequence: number }>(position, [orgId, sessionId])
-  return row?.sequence
+  return (await findPosition(db, orgId, sessionId))?.sequence
 }
 
 /** Returns the last sequence of a session. Contract: throws 404. */
@@ -94,6 +98,9 @@ const runningBy: Record<Limit, string> = {
 /** Bytes of the messages of a running turn and those behind it: its node reads all. */
 const openBytesMax = 64 * 1024 * 1024
 
+const meetsConditions =
+  '(:ifSequence::integer is null or sequence = :ifSequence) and (:ifKey::text is null or key = :ifKey)'
+
 const hasRoom = `(turn_id is null or not open_messages_exceed(id, turn_from, ${openBytesMax}))`
 
 /**
@@ -120,7 +127,7 @@ with s as (
     turn_id = coalesce(turn_id, :turnId),
     updated_at = clock_timestamp()
   where org_id = :orgId and id = :sessionId and (turn_id is null or not :onlyIdle)
-    and (:ifSequence::integer is null or sequence = :ifSequence) and ${hasRoom}
+    and ${meetsConditions} and ${hasRoom}
     ${limits.map((max) => `and (turn_id is not null or ${runningBy[max]} < :${max})`).join(' ')}
   returning *, 1 as added
 ), ${appendEvents(events(inputEvent))}, t as (
@@ -177,8 +184,12 @@ export type NewInput = {
   nodeId: string | null
   /** The context of its event, as JSON; absent: none. */
   context?: string
-  /** The sequence that the session must have; absent: any. */
-  ifSequence?: number | null
+} & MessageConditions
+
+/** What the session must have; absent or null: anything. */
+export type MessageConditions = {
+  ifSequence?: number | null | undefined
+  ifKey?: string | null | undefined
 }
 
 export type Accepted = TakenTurn & { turn_id: string; ts: string; begins: boolean; refused: null }
@@ -195,9 +206,9 @@ export type Refused = {
 /**
  * Stores a message and, when no turn runs, begins the turn that answers it, on a node or with a
  * job. A turn that waits for the client resumes. All or nothing. Refused with `onlyIdle` when a
- * turn runs, with `ifSequence` for another sequence, when too many bytes wait behind a turn, and
- * when the organization already runs `turnsMax` or the end user `userTurnsMax`; the reason is that
- * at the start of the statement.
+ * turn runs, with `ifSequence` or `ifKey` for another one, when too many bytes wait behind a
+ * turn, and when the organization already runs `turnsMax` or the end user `userTurnsMax`; the
+ * reason is that at the start of the statement.
  */
 export async function acceptMessage(
   db: Db,
@@ -209,21 +220,24 @@ export async function acceptMessage(
     orgId,
     sessionId,
     context: emptyContext,
-    ifSequence: null,
     ...userTurnsValues(by),
     ...input,
+    ifSequence: input.ifSequence ?? null,
+    ifKey: input.ifKey ?? null,
   }
   const used = acceptFor(values)
   const [accepted] = await db.run<Accepted | Refused>(used, valuesOf(used, values))
   if (accepted?.refused === null) return accepted
   // A session that is deleted while the statement waits for its row is in its snapshot.
-  const sequence = accepted && (await findSequence(db, orgId, sessionId))
-  if (sequence === undefined) return { refused: 'not_found' }
-  const isUnchanged = accepted!.refused === 'changed_meanwhile' && sequence === values.ifSequence
-  return isUnchanged ? { refused: 'too_many_messages' } : accepted!
+  const now = accepted && (await findPosition(db, orgId, sessionId))
+  if (!now) return { refused: 'not_found' }
+  if (values.ifKey !== null && values.ifKey !== now.key) return { refused: 'changed_meanwhile' }
+  const isUnchanged = accepted.refused === 'changed_meanwhile' && now.sequence === values.ifSequence
+  return isUnchanged ? { refused: 'too_many_messages' } : accepted
 }
 
-export type Interrupting = Pick<NewInput, 'data' | 'tags' | 'preview' | 'context' | 'ifSequence'>
+export type Interrupting = Pick<NewInput, 'data' | 'tags' | 'preview' | 'context'> &
+  MessageConditions
 
 const cancelledEvent = { type: 'turn.cancelled' as const, context: ':context', data: ':data' }
 const interruptingEvent = {
@@ -243,7 +257,7 @@ with s as (
     preview = coalesce(preview, :preview),
     updated_at = clock_timestamp()
   where org_id = :orgId and id = :sessionId and turn_id = :turnId and not turn_cancelled
-    and (:ifSequence::integer is null or sequence = :ifSequence) and ${hasRoom}
+    and ${meetsConditions} and ${hasRoom}
   returning org_id, id, turn_id, sequence, updated_at, waiting_for, 2 as added
 ), ${appendEvents(events(cancelledEvent, interruptingEvent))},
 ${wakeParked('from s where waiting_for is not null')}
@@ -252,16 +266,16 @@ select sequence, updated_at::timestamptz(3) as ts, (select count(*) from wakes) 
 
 /**
  * Cancels a turn and stores the message to answer instead, all or nothing. Undefined when the turn
- * has ended or was cancelled, when the session has another sequence than `ifSequence`, and when too
- * many bytes wait behind the turn.
+ * has ended or was cancelled, when the session does not meet the conditions, and when too many
+ * bytes wait behind the turn.
  */
 export async function interruptTurn(
   db: Db,
   run: Omit<TurnRun, 'attempt'>,
   { event, input }: { event: NewEvent; input: Interrupting },
 ) {
-  const { data, tags, preview, context = emptyContext, ifSequence = null } = input
-  const of = { inputData: data, inputContext: context, ifSequence }
+  const { data, tags, preview, context = emptyContext, ifSequence = null, ifKey = null } = input
+  const of = { inputData: data, inputContext: context, ifSequence, ifKey }
   const given = { ...run, ...event, tags, preview, ...of }
   const values = valuesOf(interrupt, given)
   const [interrupted] = await db.run<{ sequence: number; ts: string }>(interrupt, values)

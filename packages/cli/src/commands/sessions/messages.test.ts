@@ -91,6 +91,14 @@ test('sends a message only after the last event that the caller has read', async
   assert.equal((await send(id, '--if-sequence', 'last', 'Two.')).code, 2)
 })
 
+test('sends a message only while the session has the key', async () => {
+  const { id } = await createSession(server, { key: 'support' })
+  const late = await send(id, '--if-key', 'sales', 'One.')
+  assert.notEqual(late.code, 0)
+  assert.match(late.stderr, /changed meanwhile/)
+  assert.equal((await send(id, '--if-key', 'support', '--wait', 'One.')).code, 0)
+})
+
 test('--quiet prints that the turn was cancelled', async () => {
   const { id } = await createSession(server)
   const slow = scripted({ text: `${'word '.repeat(200)}end`, tokens_per_second: 2 })

@@ -113,6 +113,11 @@ const send = defineCommand({
       value: 'N',
       about: 'send only if the last event of the session is this one',
     },
+    'if-key': {
+      type: 'string',
+      value: 'TEXT',
+      about: 'send only if the session still has this key',
+    },
     model: { type: 'string', short: 'm', value: 'MODEL', about: 'model of the turn (id or name)' },
     effort: { type: 'string', value: 'EFFORT', about: 'reasoning effort' },
     'max-output-tokens': {
@@ -146,6 +151,7 @@ const send = defineCommand({
     const options = {
       ...(flags['on-busy'] && { on_busy: flags['on-busy'] }),
       ...(if_sequence !== undefined && { if_sequence }),
+      ...(flags['if-key'] !== undefined && { if_key: flags['if-key'] }),
       ...(Object.keys(controls).length > 0 && { controls }),
       ...(tags && { tags }),
       ...settings,

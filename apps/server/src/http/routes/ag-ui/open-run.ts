@@ -1,6 +1,5 @@
 import type { RunAgentInput, Session } from '@outlast/contract'
 import type { FastifyRequest } from 'fastify'
-import type { Principal } from '../../../access/principal.ts'
 import { ApiError } from '../../../errors.ts'
 import { deleteRun, findRun, type StoredRun, storeRun } from '../../../store/sessions/ag-ui-runs.ts'
 import { readBackwards } from '../../../store/sessions/events.ts'
@@ -26,9 +25,8 @@ import {
   resultsOf,
   runKey,
   runPartsOf,
-  seedsOfHistory,
 } from './run-input.ts'
-import { unstoredRun } from './thread.ts'
+import { sessionOfThread, unstoredRun } from './thread.ts'
 
 type Request = Pick<FastifyRequest, 'principal' | 'db'>
 
@@ -131,29 +129,6 @@ async function attach(given: Given): Promise<OpenedRun> {
   })
   const isIdle = session.status !== 'active' || latest?.type === 'session.idled'
   return opened(given, { after, kind: isIdle ? 'idle' : 'attach' })
-}
-
-const isToken = ({ kind, endUser }: Principal) => kind === 'token' || endUser !== undefined
-
-/** Finds or creates the session of a thread. The history of a client begins a new one only. */
-async function sessionOfThread(
-  request: Request,
-  calls: InnerCalls,
-  agentId: string,
-  input: RunAgentInput,
-) {
-  const key = input.threadId
-  const seeds = isToken(request.principal) ? [] : seedsOfHistory(runPartsOf(input).history)
-  const isKnown =
-    seeds.length > 0 && (await findKeyedSession(calls, request, { agentId, key })) !== undefined
-  const wanted = {
-    agent_id: agentId,
-    key,
-    ...(!isKnown && seeds.length > 0 && { messages: seeds }),
-  }
-  const response = await calls.call<Session>('POST', '/v1/sessions', wanted)
-  if (response.status >= 400) calls.fail(response)
-  return { session: response.body, isNew: response.status === 201 }
 }
 
 /**
@@ -334,21 +309,27 @@ async function lastBlocked({ calls, session }: Given, interrupts: readonly strin
 
 /** Sends the messages of the user. They end a wait for the client: queued, they would wait too. */
 async function sendMessage(given: Given): Promise<OpenedRun> {
-  const { calls, input, session, request } = given
+  const { calls, input, request } = given
   const { grants } = request.principal
   const message = messageRequest(input, runPartsOf(input).added, grants?.tool_results)
-  const posted = await againIfChanged(async (tries) => {
-    const if_sequence = session.status === 'active' ? await currentSequence(given) : undefined
-    const { waiting } = await waitsIn(given)
-    const body = { ...message, ...(waiting.size > 0 && { on_busy: 'interrupt', if_sequence }) }
-    const key = tries === 1 ? runKey(input) : `${runKey(input)}:${if_sequence}`
+  const { posted, session } = await againIfChanged(async (tries) => {
+    const session =
+      tries === 1
+        ? given.session
+        : (await sessionOfThread(request, calls, given.session.agent_id, input)).session
+    const now = { ...given, session }
+    const if_sequence = session.status === 'active' ? await currentSequence(now) : undefined
+    const { waiting } = await waitsIn(now)
+    const busy = waiting.size > 0 && { on_busy: 'interrupt', if_sequence }
+    const body = { ...message, ...busy, if_key: input.threadId }
+    const key = tries === 1 ? runKey(input) : `${runKey(input)}:${session.id}:${if_sequence}`
     const path = `/v1/sessions/${session.id}/messages`
     const headers = { 'idempotency-key': key }
     const sent = await calls.call<{ sequence: number }>('POST', path, body, headers)
-    return sent.status >= 400 ? calls.fail(sent) : sent
+    return { posted: sent.status >= 400 ? calls.fail(sent) : sent, session }
   })
   const begun = { after: posted.body.sequence - 1, kind: 'message' as const }
-  const run = opened(given, begun)
+  const run = opened({ input, session }, begun)
   if (posted.headers['idempotency-replayed'] !== 'true') return { ...run, isNew: true }
   await storeBegun(request, run)
   return run

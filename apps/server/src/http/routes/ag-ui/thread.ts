@@ -1,9 +1,10 @@
-/** Messages of a thread, for a client that opens it again. */
-import type { AgUiQuery, AgUiThread, Message, Session } from '@outlast/contract'
+/** The session of a thread, and its messages for a client that opens it again. */
+import type { AgUiQuery, AgUiThread, Message, RunAgentInput, Session } from '@outlast/contract'
 import type { AgUiRun } from '@outlast/contract/folds/ag-ui'
 import { agUiMessages, uiMessages } from '@outlast/contract/folds/ag-ui-messages'
 import { interruptsOf } from '@outlast/contract/folds/ag-ui-state'
 import type { FastifyRequest } from 'fastify'
+import type { Principal } from '../../../access/principal.ts'
 import { ApiError } from '../../../errors.ts'
 import { findLatestRun, findRunById } from '../../../store/sessions/ag-ui-runs.ts'
 import { readBackwards } from '../../../store/sessions/events.ts'
@@ -12,8 +13,32 @@ import type { InnerCalls } from '../../adapters/inner-calls.ts'
 import { findKeyedSession } from '../../adapters/keyed-session.ts'
 import { messageView } from '../../security/token-view.ts'
 import { type OpenedRun, stateBefore } from './run-events.ts'
+import { runPartsOf, seedsOfHistory } from './run-input.ts'
 
 type Request = Pick<FastifyRequest, 'principal' | 'db'>
+
+const isToken = ({ kind, endUser }: Principal) => kind === 'token' || endUser !== undefined
+
+/** Finds or creates the session of a thread. The history of a client begins a new one only. */
+export async function sessionOfThread(
+  request: Request,
+  calls: InnerCalls,
+  agentId: string,
+  input: RunAgentInput,
+) {
+  const key = input.threadId
+  const seeds = isToken(request.principal) ? [] : seedsOfHistory(runPartsOf(input).history)
+  const isKnown =
+    seeds.length > 0 && (await findKeyedSession(calls, request, { agentId, key })) !== undefined
+  const wanted = {
+    agent_id: agentId,
+    key,
+    ...(!isKnown && seeds.length > 0 && { messages: seeds }),
+  }
+  const response = await calls.call<Session>('POST', '/v1/sessions', wanted)
+  if (response.status >= 400) calls.fail(response)
+  return { session: response.body, isNew: response.status === 201 }
+}
 
 const pageMax = 1_000
 /** Length of a page as JSON: a message can have 8 MiB. */

@@ -53,18 +53,18 @@ async function sendMessage(chat: Chat, body: AiSdkChat, last: UIMessage): Promis
     ...Object.fromEntries(Object.entries(given).filter(([, value]) => value != null)),
     metadata: { ...own, ...metadata, ...(clientId && { [clientIdField]: clientId }) },
   }
-  const { on_busy, posted } = await againIfChanged(async (tries) => {
-    const busy = body.on_busy
-      ? { on_busy: body.on_busy }
-      : await onBusyInChat(chat, session, clientId)
-    const posting = { message: { ...message, ...busy }, content, clientId, tries }
-    return { ...busy, posted: await post(chat, session.id, posting) }
+  const { on_busy, posted, to } = await againIfChanged(async (tries) => {
+    const to = tries === 1 ? session : await openChatSession(chat)
+    const busy = body.on_busy ? { on_busy: body.on_busy } : await onBusyInChat(chat, to, clientId)
+    const sent = { ...message, ...busy, if_key: chat.id }
+    const posting = { message: sent, content, clientId, tries }
+    return { ...busy, posted: await post(chat, to.id, posting), to }
   })
-  if ('known' in posted) return replyTo(chat, session.id, sentInput(posted.known))
+  if ('known' in posted) return replyTo(chat, to.id, sentInput(posted.known))
   const { id, sequence } = posted.sent
-  if (on_busy === 'steer') return replyTo(chat, session.id, { id, sequence, isQueued: false })
-  const followed = session.status === 'active' ? followQueued : follow
-  return followed(chat, session.id, posted.sent)
+  if (on_busy === 'steer') return replyTo(chat, to.id, { id, sequence, isQueued: false })
+  const followed = to.status === 'active' ? followQueued : follow
+  return followed(chat, to.id, posted.sent)
 }
 
 type Input = FoundInput['event']
@@ -101,7 +101,8 @@ async function post(
   const { calls } = chat
   if (clientId === undefined) return { sent: await calls.run<Message>('POST', path, message) }
   const key = keyOf(chat, clientId)
-  const headers = { 'idempotency-key': tries === 1 ? key : `${key}:${message.if_sequence}` }
+  const again = `${key}:${sessionId}:${message.if_sequence}`
+  const headers = { 'idempotency-key': tries === 1 ? key : again }
   const response = await calls.call<Message>('POST', path, message, headers)
   const isRefused = response.status >= 400
   const isReplayed = response.headers['idempotency-replayed'] === 'true'

@@ -32,14 +32,19 @@ export const messageBytesMax = 8 * 1024 * 1024
 
 type Params = { session_id: string }
 
-export function messageRoutes({ app, node }: Api): void {
+export function messageRoutes(api: Api): void {
+  createRoute(api)
+  listRoute(api)
+}
+
+function createRoute({ app, node }: Api): void {
   app.route<{ Params: Params; Body: NewMessage }>({
     method: 'POST',
     url: '/v1/sessions/:session_id/messages',
     bodyLimit: messageBytesMax,
     config: {
       forToken: 'write',
-      tokenFields: ['message', 'on_busy', 'if_sequence', 'controls', 'metadata', 'tags'],
+      tokenFields: ['message', 'on_busy', 'if_sequence', 'if_key', 'controls', 'metadata', 'tags'],
       unaudited: true,
       allowsNul: true,
     },
@@ -58,16 +63,17 @@ export function messageRoutes({ app, node }: Api): void {
       }
       checkControls(principal, body.controls)
       checkSettings(principal, body)
-      const { kind, endUser } = principal
-      if (node.config.SIMULATED_SCRIPTS && kind === 'token') refuseScript(body.message)
+      const ownOnly = principal.kind === 'token'
+      if (node.config.SIMULATED_SCRIPTS && ownOnly) refuseScript(body.message)
       const where = { orgId: principal.orgId, sessionId }
       const tools = body.tools && (await checkMessageTools({ ...node, db }, where, body.tools))
       const message = messageFrom(body, tools ?? [])
-      const ownOnly = kind === 'token'
       message.content = await withImageNames(db, { ...where, ownOnly }, message.content)
       const onBusy = onBusyOf(message, body)
+      const conditions = { ifSequence: body.if_sequence, ifKey: body.if_key }
       const traceparent = traceparentOf(headers.traceparent)
-      const sent = { ...where, message, onBusy, endUser, ifSequence: body.if_sequence, traceparent }
+      const from = { endUser: principal.endUser, traceparent }
+      const sent = { ...where, message, onBusy, ...from, ...conditions }
       const { sequence, json, publish } = await acceptInput(node, db, { ...sent, mayBegin: true })
       committed.push(publish)
       // Serialized once: a message may have megabytes.
@@ -76,7 +82,9 @@ export function messageRoutes({ app, node }: Api): void {
       return reply.code(201).send(answer)
     },
   })
+}
 
+function listRoute({ app }: Api): void {
   app.route<{ Params: Params; Querystring: PageQuery }>({
     method: 'GET',
     url: '/v1/sessions/:session_id/messages',

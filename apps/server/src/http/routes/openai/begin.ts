@@ -19,6 +19,12 @@ const keyOf = ({ headers }: FastifyRequest) => {
 export const withKey = ({ key }: Begin, step: string): Record<string, string> =>
   key === undefined ? {} : { 'idempotency-key': `${key}:${step}` }
 
+/** The steps of another try, to which no stored answer of the try before belongs. */
+export const inTry = (begin: Begin, tries: number): Begin => ({
+  ...begin,
+  key: begin.key === undefined ? undefined : `${begin.key}:${tries}`,
+})
+
 /** `calls`: as the client of the request. */
 export const beginFor = (request: FastifyRequest, calls: Client): Begin => ({
   calls,

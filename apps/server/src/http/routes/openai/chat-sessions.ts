@@ -39,7 +39,7 @@ export async function beginCompletion(begin: Begin, asked: AskedChat): Promise<B
       const { session, isNew } = await openKeyedSession(begin, { ...opened, key })
       if (isNew) return sendOnce(begin, session, asked)
     } else if (isBegun(found)) {
-      const begun = await continueChat(begin, found, { asked, label })
+      const begun = await continueChat(begin, found, { asked, label, key })
       if (begun) return begun
     }
   }
@@ -67,7 +67,7 @@ const labelOf = ({ repeat }: Begin, { user }: AskedChat, [first = '']: string[])
 
 const triesMax = 3
 
-type Continued = { asked: AskedChat; label: string | undefined }
+type Continued = { asked: AskedChat; label: string | undefined; key: string }
 
 /**
  * Sends the message to a session, if the history is all that happened in it. Undefined if it is
@@ -76,7 +76,7 @@ type Continued = { asked: AskedChat; label: string | undefined }
 async function continueChat(
   begin: Begin,
   session: Session,
-  { asked, label }: Continued,
+  { asked, label, key }: Continued,
 ): Promise<BegunResponse | undefined> {
   const { history } = asked.input
   const known = await repeatedIn(begin, session.id)
@@ -88,7 +88,7 @@ async function continueChat(
     if (isShared && (await hasTwin(begin, session, { label, history }))) return undefined
     const busy = await onBusyIn(begin.calls, session)
     const on_busy = busy.on_busy === 'interrupt' ? busy.on_busy : ('reject' as const)
-    const sent = { ...asked, on_busy, if_sequence: same.sequence }
+    const sent = { ...asked, on_busy, if_sequence: same.sequence, if_key: key }
     const begun = await sendAlone(begin, session.id, sent)
     if (begun) return begun
   }

@@ -8,7 +8,7 @@ import { getSequence } from '../../../store/sessions/messages.ts'
 import { againIfChanged } from '../../adapters/again-if-changed.ts'
 import { waitsNow } from '../../adapters/waiting-calls.ts'
 import { answer } from './answers.ts'
-import { type Begin, withKey } from './begin.ts'
+import { type Begin, inTry, withKey } from './begin.ts'
 import { conversationSession, seedsOfSession } from './conversations.ts'
 import { invalidParam } from './errors.ts'
 import { agentOf, type StoredRequest, type TurnSettings } from './params.ts'
@@ -49,11 +49,13 @@ export async function beginAsked(begin: Begin, asked: AskedResponse): Promise<Be
   const repeated = await repeatedSession(begin.calls, begin.repeat)
   const known = repeated && (await repeatedIn(begin, repeated.id))
   if (known) return located(begin, known)
-  const session = await (conversation === undefined
-    ? beginSession(begin, { ...asked, history: input.history, model: modelIn(asked) })
-    : openConversation(begin, asked, conversation))
+  const open = async (from: Begin) =>
+    conversation === undefined
+      ? beginSession(from, { ...asked, history: input.history, model: modelIn(asked) })
+      : openConversation(from, asked, conversation)
+  const session = await open(begin)
   const { model = session.agent_id } = asked
-  return sendOnce(begin, session, { ...asked, model })
+  return sendOnce(begin, session, { ...asked, model, named: { key: conversation, open } })
 }
 
 /**
@@ -102,17 +104,25 @@ function joiningSettings({ controls }: TurnSettings): Pick<TurnSettings, 'contro
 export const repeatedIn = ({ calls, repeat }: Begin, sessionId: string, after = 0) =>
   repeatedMessage(calls, repeat, { sessionId, after })
 
+type SentOnce = Omit<Sent, 'on_busy'> & {
+  /** The name by which the session was found; `open` finds it again if the name has moved. */
+  named?: { key: string | undefined; open: (begin: Begin) => Promise<Session> }
+}
+
 /** Posts the message of a response, unless the first request did. */
 export async function sendOnce(
   begin: Begin,
   session: Session,
-  sent: Omit<Sent, 'on_busy'>,
+  { named, ...sent }: SentOnce,
 ): Promise<BegunResponse> {
   const known = await repeatedIn(begin, session.id)
   if (known) return located(begin, known)
-  return againIfChanged(async () =>
-    sendInput(begin, session.id, { ...sent, ...(await onBusyIn(begin.calls, session)) }),
-  )
+  return againIfChanged(async (tries) => {
+    const to = tries === 1 || !named ? session : await named.open(inTry(begin, tries))
+    const busy = await onBusyIn(begin.calls, to)
+    const if_key = to.key !== null && to.key === named?.key ? to.key : undefined
+    return sendInput(begin, to.id, { ...sent, ...busy, if_key })
+  })
 }
 
 function modelIn({ model }: AskedResponse): string {
@@ -199,11 +209,12 @@ type Sent = {
   previous?: string | undefined
   on_busy: NonNullable<NewMessage['on_busy']>
   if_sequence?: number
+  if_key?: string | undefined
 }
 
 /** Posts the message of a response. */
 async function sendInput(begin: Begin, sessionId: string, sent: Sent): Promise<BegunResponse> {
-  const { model, input, settings, stored, previous, on_busy, if_sequence } = sent
+  const { model, input, settings, stored, previous, on_busy, if_sequence, if_key } = sent
   const openai: StoredRequest = {
     ...stored,
     hash: begin.repeat.hash,
@@ -216,6 +227,7 @@ async function sendInput(begin: Begin, sessionId: string, sent: Sent): Promise<B
     metadata: { openai },
     on_busy,
     if_sequence,
+    if_key,
   }
   const posted = await post(begin, sessionId, message)
   const { sequence } = posted
