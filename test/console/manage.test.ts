@@ -92,6 +92,9 @@ test('adds, tests, fixes and syncs a provider, and sets its model as default', a
   await page.getByLabel('Show disabled').check()
   await other.getByText('disabled').waitFor()
   assert.match(page.url(), /all=true/)
+  assert.equal(await page.getByText('No API key').count(), 0)
+  await page.goto(`${server.url}/providers?tab=models`)
+  await page.getByText('No API key').first().waitFor()
   assert.deepEqual(complaints, [])
 })
 

@@ -62,8 +62,10 @@ test('creates, marks, disables and deletes a model', async () => {
   )
   assert.match(
     (await cli(['models', 'list', '--favorites'])).stdout,
-    /New +OpenAI +active +favorite/,
+    /New +OpenAI +active +favorite, no API key/,
   )
+  const shown = await cli(['models', 'get', model.id])
+  assert.match(shown.stdout, /^Provider ready +no: it is disabled or has no API key$/m)
   const update = ['models', 'update', model.id, '--no-favorite', '--disable']
   const changed = await made(update)
   assert.deepEqual([changed.is_favorite, changed.status], [false, 'disabled'])

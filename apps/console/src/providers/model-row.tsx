@@ -56,7 +56,7 @@ export function ModelRow({ model, place }: ModelRowProps) {
 }
 
 function ModelName({ model }: { model: ListedModel }) {
-  const { display_name, model_id, is_default, is_stale, status } = model
+  const { display_name, model_id, is_default, is_stale, status, healthy } = model
   return (
     <>
       <span title={model_id} className="list-name">
@@ -75,6 +75,11 @@ function ModelName({ model }: { model: ListedModel }) {
       {is_stale && (
         <Badge size="xs" variant="light" color="yellow">
           No longer listed
+        </Badge>
+      )}
+      {healthy === false && (
+        <Badge size="xs" variant="light" color="yellow">
+          No API key
         </Badge>
       )}
     </>

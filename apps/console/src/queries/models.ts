@@ -12,8 +12,10 @@ export const modelsQuery = queryOptions({
   queryFn: ({ signal }) => allOf(outlast.models.list({ limit: modelsMax }, { signal })),
 })
 
-/** A model in the list. Only usable models have a `profile`. */
-export type ListedModel = Model & Pick<ModelWithProvider, 'provider_name' | 'profile'>
+/** A model in the list. Only usable models have a `profile` and `healthy`: false without a key. */
+export type ListedModel = Model &
+  Pick<ModelWithProvider, 'provider_name' | 'profile'> &
+  Partial<Pick<ModelWithProvider, 'healthy'>>
 
 /** All models of the given providers, including disabled ones. */
 export const allModelsQuery = (providers: readonly Provider[]) =>

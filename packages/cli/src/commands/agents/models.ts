@@ -8,11 +8,16 @@ import { moment } from '../../output/time.ts'
 
 type OfProvider = Pick<ModelWithProvider, 'provider_name' | 'provider_type' | 'enabled' | 'healthy'>
 
-type Row = Omit<ModelWithProvider, keyof OfProvider> & { provider_name?: string }
+type Row = Omit<ModelWithProvider, keyof OfProvider> & { provider_name?: string; healthy?: boolean }
 
-function marksOf({ is_default, is_favorite, is_stale }: Row): string {
-  const marks = [is_default && 'default', is_favorite && 'favorite', is_stale && 'stale']
+function marksOf({ is_default, is_favorite, is_stale }: Row, more: string | false = false) {
+  const marks = [is_default && 'default', is_favorite && 'favorite', is_stale && 'stale', more]
   return marks.filter(Boolean).join(', ')
+}
+
+function readiness({ healthy }: { healthy?: boolean }) {
+  if (healthy === undefined) return undefined
+  return healthy ? 'yes' : 'no: it is disabled or has no API key'
 }
 
 const list = defineCommand({
@@ -50,7 +55,8 @@ const list = defineCommand({
         { title: 'NAME', value: ({ display_name }) => display_name, isFlexible: true },
         { title: 'PROVIDER', value: (row) => row.provider_name, isFlexible: true },
         { title: 'STATUS', value: ({ status }) => status },
-        { title: 'MARKS', value: marksOf },
+        // The list has no models of disabled providers.
+        { title: 'MARKS', value: (row) => marksOf(row, row.healthy === false && 'no API key') },
       ],
       { empty: 'No models. `outlast providers create` adds a provider with its models.' },
     )
@@ -70,6 +76,7 @@ const get = defineCommand({
       Name: model.display_name,
       'Vendor name': model.model_id,
       Provider: `${model.provider_name ?? '-'} (${model.provider_id})`,
+      'Provider ready': readiness(model),
       Status: model.status,
       Marks: marksOf(model),
       Source: model.source,
