@@ -12,7 +12,7 @@ import { contentText } from '../log/state.ts'
 import { checkImages } from './accept.ts'
 import { withImageNames } from './message-images.ts'
 
-const bytesMax = 1024 * 1024
+export const seedBytesMax = 1024 * 1024
 
 const partsOf: Record<SeedMessage['role'], readonly string[]> = {
   user: ['text', 'image', 'image_file'],
@@ -53,7 +53,7 @@ export async function seedOf(
   })
   checkPaired(open)
   const bytes = events.reduce((sum, { data }) => sum + Buffer.byteLength(data), 0)
-  if (bytes > bytesMax) throw new ApiError('history_too_large', String(bytesMax))
+  if (bytes > seedBytesMax) throw new ApiError('history_too_large', String(seedBytesMax))
   return { events, bytes, ...previewsOf(messages) }
 }
 

@@ -11,6 +11,7 @@ import { readBackwards } from '../../../store/sessions/events.ts'
 import { findSequence, messageBatches } from '../../../store/sessions/messages.ts'
 import type { InnerCalls } from '../../adapters/inner-calls.ts'
 import { findKeyedSession } from '../../adapters/keyed-session.ts'
+import { createOrFindSession } from '../../adapters/new-session.ts'
 import { messageView } from '../../security/token-view.ts'
 import { type OpenedRun, stateBefore } from './run-events.ts'
 import { runPartsOf, seedsOfHistory } from './run-input.ts'
@@ -35,9 +36,7 @@ export async function sessionOfThread(
     key,
     ...(!isKnown && seeds.length > 0 && { messages: seeds }),
   }
-  const response = await calls.call<Session>('POST', '/v1/sessions', wanted)
-  if (response.status >= 400) calls.fail(response)
-  return { session: response.body, isNew: response.status === 201 }
+  return createOrFindSession(calls, wanted)
 }
 
 const pageMax = 1_000

@@ -3,6 +3,7 @@ import type { Message, SeedMessage, Session } from '@outlast/contract'
 import { ApiError } from '../../../errors.ts'
 import { isJsonObject } from '../../../json.ts'
 import { findKeyedSession } from '../../adapters/keyed-session.ts'
+import { createOrFindSession } from '../../adapters/new-session.ts'
 import { messageBytesMax } from '../messages/messages.ts'
 import { invalidParam } from './errors.ts'
 import { readInput } from './items.ts'
@@ -65,7 +66,7 @@ function createRoute({ scope, api }: OpenAI): void {
       const last = content.length > 0 ? [{ role: 'user' as const, content }] : []
       const messages = [...history, ...last]
       const metadata = metadataOf(body)
-      const session = await adapterClient(api, request).run<Session>('POST', '/v1/sessions', {
+      const { session } = await createOrFindSession(adapterClient(api, request), {
         ...(messages.length > 0 && { messages }),
         ...(metadata && { hints: { conversation: metadata } }),
       })

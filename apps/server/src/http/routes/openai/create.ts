@@ -6,6 +6,7 @@ import { ApiError } from '../../../errors.ts'
 import { getAgent } from '../../../store/models/agents.ts'
 import { getSequence } from '../../../store/sessions/messages.ts'
 import { againIfChanged } from '../../adapters/again-if-changed.ts'
+import { createOrFindSession } from '../../adapters/new-session.ts'
 import { waitsNow } from '../../adapters/waiting-calls.ts'
 import { answer } from './answers.ts'
 import { type Begin, inTry, withKey } from './begin.ts'
@@ -195,10 +196,7 @@ export async function openKeyedSession(
     ...(user !== undefined && { user }),
     ...(key !== undefined && { key }),
   }
-  const headers = withKey(begin, 'session')
-  const response = await begin.calls.call<Session>('POST', '/v1/sessions', body, headers)
-  if (response.status >= 400) begin.calls.fail(response)
-  return { session: response.body, isNew: response.status === 201 }
+  return createOrFindSession(begin.calls, body, withKey(begin, 'session'))
 }
 
 type Sent = {
