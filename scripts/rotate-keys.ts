@@ -25,7 +25,7 @@ import {
   findMasterKeys,
   startEmbedded,
   writeMasterKeys,
-} from '../apps/server/src/store/embedded.ts'
+} from '../apps/server/src/store/embedded/embedded.ts'
 import {
   isRotationOpen,
   type Rotation,
@@ -36,9 +36,9 @@ import {
   checkMasterKeys,
   hasMasterKeys,
   markReplaced,
-} from '../apps/server/src/store/master-keys.ts'
-import { migrate } from '../apps/server/src/store/migrate.ts'
-import { DatabaseUnusableError } from '../apps/server/src/store/unusable.ts'
+} from '../apps/server/src/store/start/master-keys.ts'
+import { migrate } from '../apps/server/src/store/start/migrate.ts'
+import { DatabaseUnusableError } from '../apps/server/src/store/start/unusable.ts'
 
 const dropFlag = '--drop-previous'
 const usage = `npm run rotate-keys [-- ${dropFlag}]`

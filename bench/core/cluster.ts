@@ -1,5 +1,5 @@
 import { createLog } from '../../apps/server/src/log.ts'
-import { startEmbedded } from '../../apps/server/src/store/embedded.ts'
+import { startEmbedded } from '../../apps/server/src/store/embedded/embedded.ts'
 import { type Server, startOutlast, withDataDir } from './servers.ts'
 
 /** Starts a node with these settings. */

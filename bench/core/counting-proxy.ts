@@ -1,5 +1,5 @@
 import { createLog } from '../../apps/server/src/log.ts'
-import { startEmbedded } from '../../apps/server/src/store/embedded.ts'
+import { startEmbedded } from '../../apps/server/src/store/embedded/embedded.ts'
 import { startPostgresProxy } from '../../test/postgres-proxy.ts'
 import { withDataDir } from './servers.ts'
 

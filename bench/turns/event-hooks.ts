@@ -1,5 +1,5 @@
 import type pg from 'pg'
-import { appendEvents, events } from '../../apps/server/src/store/sessions/log-sql.ts'
+import { appendEvents, events } from '../../apps/server/src/store/log/log-sql.ts'
 import { createAgent, openClient } from '../core/client.ts'
 import { withConnection } from '../core/database.ts'
 import { median, type Options, type Report, type Row, ratios, runsOf } from '../core/figures.ts'

@@ -1,4 +1,4 @@
-import type { NewEvent } from '../../apps/server/src/store/sessions/log-sql.ts'
+import type { NewEvent } from '../../apps/server/src/store/log/log-sql.ts'
 import { queryRows } from '../core/database.ts'
 
 /** The rows that a text turn of ours wrote, by statement. */

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type pg from 'pg'
 import { createLog } from '../../apps/server/src/log.ts'
-import { startEmbedded } from '../../apps/server/src/store/embedded.ts'
+import { startEmbedded } from '../../apps/server/src/store/embedded/embedded.ts'
 import { call } from '../core/client.ts'
 import { withConnection } from '../core/database.ts'
 import {

@@ -3,7 +3,7 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
-import { appendEvents, events } from '../../apps/server/src/store/sessions/log-sql.ts'
+import { appendEvents, events } from '../../apps/server/src/store/log/log-sql.ts'
 import { createAgent } from '../core/client.ts'
 import { withConnection } from '../core/database.ts'
 import {

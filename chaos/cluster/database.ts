@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createLog } from '../../apps/server/src/log.ts'
-import { startEmbedded } from '../../apps/server/src/store/embedded.ts'
+import { startEmbedded } from '../../apps/server/src/store/embedded/embedded.ts'
 import { queryRows } from '../../bench/core/database.ts'
 import { FlagError } from '../flags.ts'
 

@@ -18,7 +18,7 @@ const stream = ['apps/server/src/http/routes/messages/session-stream.test.ts']
 const deltas = ['apps/server/src/http/routes/messages/session-deltas.test.ts']
 const credentials = ['apps/server/src/http/security/credentials.test.ts']
 const hosts = ['test/access/hosts.test.ts']
-const budgets = ['apps/server/src/runtime/model/budget.test.ts']
+const budgets = ['apps/server/src/runtime/model/budget/budget.test.ts']
 const failing = ['apps/server/src/runtime/webhooks/failing.test.ts']
 
 const livingNode = 'n.id = t.node_id and n.expires_at > now()'
@@ -27,21 +27,21 @@ const nodeOfTurn = 'nodes.id = turn_node and nodes.id <> $4 and nodes.expires_at
 export const mutants: Mutant[] = [
   {
     name: 'an append without the attempt fence',
-    file: 'store/sessions/turn-appends.ts',
+    file: 'store/turns/turn-appends.ts',
     from: '(:attempt::integer is null or turn_attempt = :attempt)',
     to: '(:attempt::integer is null or true)',
     tests: fences,
   },
   {
     name: 'a refusal without the attempt fence',
-    file: 'store/sessions/turns.ts',
+    file: 'store/turns/turns.ts',
     from: 'turn_id = :turnId and turn_attempt = :attempt',
     to: 'turn_id = :turnId and (:attempt::integer is null or true)',
     tests: fences,
   },
   {
     name: 'a wait that each refusal restarts',
-    file: 'store/sessions/turns.ts',
+    file: 'store/turns/turns.ts',
     from: 'refused_at = coalesce(:since, clock_timestamp())',
     to: 'refused_at = coalesce(clock_timestamp(), :since)',
     tests: fences,
@@ -57,7 +57,7 @@ export const mutants: Mutant[] = [
   },
   {
     name: 'a sweep that forgets which nodes refuse a turn',
-    file: 'store/sessions/nodes.ts',
+    file: 'store/turns/nodes.ts',
     from: 'then t.missing_capabilities end as missing',
     to: 'then null::text[] end as missing',
     tests: deploys,
@@ -65,77 +65,77 @@ export const mutants: Mutant[] = [
   },
   {
     name: 'an append of another organization',
-    file: 'store/sessions/turn-appends.ts',
+    file: 'store/turns/turn-appends.ts',
     from: 'const fence = `org_id = :orgId and id = :sessionId and',
     to: 'const fence = `id = :sessionId and',
     tests: fences,
   },
   {
     name: 'an append without the cancel fence',
-    file: 'store/sessions/turn-appends.ts',
+    file: 'store/turns/turn-appends.ts',
     from: 'and turn_cancelled = :cancelled and',
     to: 'and',
     tests: fences,
   },
   {
     name: 'the end of a cancelled turn ignores events that arrived meanwhile',
-    file: 'store/sessions/turn-appends.ts',
+    file: 'store/turns/turn-appends.ts',
     from: '(not :cancelled or sequence = :endsAt)',
     to: '(not :cancelled or true)',
     tests: fences,
   },
   {
     name: 'an append to a log that lost events',
-    file: 'store/sessions/turn-appends.ts',
+    file: 'store/turns/turn-appends.ts',
     from: "hasEvent(':afterSequence', ':afterTs')",
     to: "'true'",
     tests: fences,
   },
   {
     name: 'a turn becomes idle although a message arrived',
-    file: 'store/sessions/turn-appends.ts',
+    file: 'store/turns/turn-appends.ts',
     from: 'turn_id = case when sequence = :endsAt then :nextTurnId else turn_id end',
     to: 'turn_id = case when :endsAt >= 0 then :nextTurnId else turn_id end',
     tests: fences,
   },
   {
     name: 'a turn is taken from a living node',
-    file: 'store/sessions/turns.ts',
+    file: 'store/turns/turns.ts',
     from: nodeOfTurn,
     to: `${nodeOfTurn} and false`,
     tests: fences,
   },
   {
     name: 'a turn is not taken from a node whose lease lapsed',
-    file: 'store/sessions/turns.ts',
+    file: 'store/turns/turns.ts',
     from: nodeOfTurn,
     to: 'nodes.id = turn_node and nodes.id <> $4',
     tests: fences,
   },
   {
     name: 'the sweep ignores when leases lapsed',
-    file: 'store/sessions/nodes.ts',
+    file: 'store/turns/nodes.ts',
     from: livingNode,
     to: 'n.id = t.node_id',
     tests: fences,
   },
   {
     name: 'the sweep takes turns of living nodes',
-    file: 'store/sessions/nodes.ts',
+    file: 'store/turns/nodes.ts',
     from: livingNode,
     to: `${livingNode} and false`,
     tests: fences,
   },
   {
     name: 'a node without a valid lease sweeps',
-    file: 'store/sessions/nodes.ts',
+    file: 'store/turns/nodes.ts',
     from: 'where :judging and (:alone or',
     to: 'where (:judging or true) and (:alone or',
     tests: fences,
   },
   {
     name: 'a node that is too new in the table sweeps',
-    file: 'store/sessions/nodes.ts',
+    file: 'store/turns/nodes.ts',
     from: 'where :judging and (:alone or',
     to: 'where :judging and (:alone or true or',
     tests: fences,

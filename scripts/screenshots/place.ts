@@ -2,7 +2,7 @@
 import pg from 'pg'
 import { createLog } from '../../apps/server/src/log.ts'
 import { countTime, noTimes } from '../../apps/server/src/observe/times.ts'
-import { startEmbedded } from '../../apps/server/src/store/embedded.ts'
+import { startEmbedded } from '../../apps/server/src/store/embedded/embedded.ts'
 import { startOutlast, withDataDir } from '../../bench/core/servers.ts'
 import { conversations } from './conversations.ts'
 import { startVendor } from './vendor.ts'

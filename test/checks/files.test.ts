@@ -73,7 +73,7 @@ test('one file reads the environment', () => {
 test('the server appends events in one place, enqueues turns in one function, and reads no private table of its queue', () => {
   const files = sources().filter((file) => /^apps\/server\/src\/(?!.*\.test\.ts$)/.test(file))
   const having = (words: RegExp, among = files) => among.filter((file) => words.test(read(file)))
-  assert.deepEqual(having(/insert into events\b/), ['apps/server/src/store/sessions/log-sql.ts'])
+  assert.deepEqual(having(/insert into events\b/), ['apps/server/src/store/log/log-sql.ts'])
   assert.deepEqual(having(/add_job\(\s*'turn'/), [])
   assert.deepEqual(having(/graphile_worker\._private/, sources()), [])
 })

@@ -3,16 +3,16 @@ import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import type { Database } from '../../apps/server/src/store/database.ts'
 import { createHistory } from '../../apps/server/src/store/history.ts'
-import type { NewEvent } from '../../apps/server/src/store/sessions/log-sql.ts'
-import { renewLease } from '../../apps/server/src/store/sessions/nodes.ts'
-import { type Appending, appendToTurn } from '../../apps/server/src/store/sessions/turn-appends.ts'
+import type { NewEvent } from '../../apps/server/src/store/log/log-sql.ts'
+import { renewLease } from '../../apps/server/src/store/turns/nodes.ts'
+import { type Appending, appendToTurn } from '../../apps/server/src/store/turns/turn-appends.ts'
 import {
   cancelTurn,
   forgiveAttempt,
   refuseTurn,
   type TurnRun,
   takeTurn,
-} from '../../apps/server/src/store/sessions/turns.ts'
+} from '../../apps/server/src/store/turns/turns.ts'
 import { openTestPool } from '../../apps/server/test/database.ts'
 import { beforeAll } from '../../apps/server/test/hooks.ts'
 import { startServer } from '../../apps/server/test/server.ts'

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Db } from '../../apps/server/src/store/database.ts'
 import { acceptMessage } from '../../apps/server/src/store/sessions/messages.ts'
-import { appendToTurn } from '../../apps/server/src/store/sessions/turn-appends.ts'
-import { takeTurn } from '../../apps/server/src/store/sessions/turns.ts'
+import { appendToTurn } from '../../apps/server/src/store/turns/turn-appends.ts'
+import { takeTurn } from '../../apps/server/src/store/turns/turns.ts'
 import {
   createTestDatabase,
   openTestPool,

@@ -2,9 +2,9 @@ import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { newId } from '../../apps/server/src/ids.ts'
 import { createSecrets } from '../../apps/server/src/secrets.ts'
-import { checkMasterKeys } from '../../apps/server/src/store/master-keys.ts'
 import { keyDestination, keyPlace } from '../../apps/server/src/store/models/providers.ts'
 import { defaultOrganization } from '../../apps/server/src/store/models/seeds.ts'
+import { checkMasterKeys } from '../../apps/server/src/store/start/master-keys.ts'
 import {
   connectTo,
   createTestDatabase,

@@ -4,7 +4,7 @@ import { ApiError } from '../errors.ts'
 import type { OpenChannel } from '../store/access/agent-channels.ts'
 import type { Grants } from '../store/access/session-tokens.ts'
 import { defaultOrganization } from '../store/models/seeds.ts'
-import type { SessionScope } from '../store/sessions/scope.ts'
+import type { SessionScope } from '../store/scope.ts'
 import type { LimitedCaller } from './limits.ts'
 
 /** Access levels; each includes the ones before it. */

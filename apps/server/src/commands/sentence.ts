@@ -1,8 +1,8 @@
 import { ConfigError } from '../config.ts'
 import { ProjectError } from '../project/problems.ts'
 import { describeOutage, isTimeout, isUnavailable } from '../store/database-errors.ts'
-import { EmbeddedError } from '../store/embedded.ts'
-import { DatabaseUnusableError } from '../store/unusable.ts'
+import { EmbeddedError } from '../store/embedded/embedded.ts'
+import { DatabaseUnusableError } from '../store/start/unusable.ts'
 
 /** Errors with a complete explanation in their message; a stack would hide it. */
 const explained = [ConfigError, EmbeddedError, DatabaseUnusableError]

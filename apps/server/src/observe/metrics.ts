@@ -6,8 +6,8 @@ import {
   type HistogramConfiguration,
   Registry,
 } from '@prometheus-io/client'
-import type { HookDelay } from '../store/sessions/hook-positions.ts'
-import type { TurnCounts } from '../store/sessions/turn-counts.ts'
+import type { HookDelay } from '../store/log/hook-positions.ts'
+import type { TurnCounts } from '../store/turns/turn-counts.ts'
 import { createTally } from './tally.ts'
 
 /** Values that a node reads from the database when its metrics are requested. */

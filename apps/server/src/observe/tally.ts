@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Log } from '../log.ts'
 import type { Db } from '../store/database.ts'
-import { type TurnMinute, writeTurnMinutes } from '../store/sessions/turn-minutes.ts'
+import { type TurnMinute, writeTurnMinutes } from '../store/turns/turn-minutes.ts'
 import { countTime, noTimes } from './times.ts'
 
 const minuteMs = 60_000

@@ -1,10 +1,10 @@
 import type { ProviderType } from '@outlast/contract'
 import type { Config } from '../config.ts'
+import { fetchAnywhere, type Outbound } from '../outbound/outbound.ts'
 import type { Secrets } from '../secrets.ts'
 import { KnownFailure } from './failure.ts'
 import { providers } from './index.ts'
 import { providerKey, type Stored } from './keys.ts'
-import { fetchAnywhere, type Outbound } from './outbound.ts'
 import type { ProviderConnection } from './provider.ts'
 import { providerFetch } from './provider-fetch.ts'
 

@@ -1,12 +1,12 @@
 import type { ProviderType } from '@outlast/contract'
 import type { Config } from '../config.ts'
 import { ApiError } from '../errors.ts'
+import type { Outbound } from '../outbound/outbound.ts'
 import type { Secrets } from '../secrets.ts'
 import { connectionOf } from './connection.ts'
 import { KnownFailure } from './failure.ts'
 import { providers } from './index.ts'
 import type { Stored } from './keys.ts'
-import type { Outbound } from './outbound.ts'
 import type { ModelList } from './provider.ts'
 
 /** Time limit of a vendor's list with all its pages, in ms. */

@@ -1,7 +1,7 @@
 import { APICallError } from '@ai-sdk/provider'
+import { privateHostCode } from '../outbound/outbound.ts'
 import { failureOf, KnownFailure } from './failure.ts'
 import { createItemReader } from './item-reader.ts'
-import { privateHostCode } from './outbound.ts'
 import type { DiscoveredModel, ModelList, ProviderConnection } from './provider.ts'
 
 /** Limits of a list: more models than any vendor offers for selection. */

@@ -1,7 +1,7 @@
-import { createEventBytes } from './event-bytes.ts'
+import { createEventBytes } from '../outbound/event-bytes.ts'
+import { createLineEnds } from '../outbound/line-ends.ts'
+import { withBody } from '../outbound/response-body.ts'
 import { documentFailure } from './failure.ts'
-import { createLineEnds } from './line-ends.ts'
-import { withBody } from './response-body.ts'
 
 const mebibyte = 1024 * 1024
 

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { hashCatalog } from '../capabilities/catalog/catalog-hash.ts'
 import { followDatabaseClock } from '../ids.ts'
 import { describeOutage } from '../store/database-errors.ts'
-import { endLease, type LeaseTerms, type Renewal, renewLease } from '../store/sessions/nodes.ts'
+import { endLease, type LeaseTerms, type Renewal, renewLease } from '../store/turns/nodes.ts'
 import type { Node } from './node.ts'
 
 /** How long a lease lasts, in ms. */

@@ -1,6 +1,6 @@
 import type { Spent } from '../store/budgets/charges.ts'
 import { isStatementTimeout } from '../store/database-errors.ts'
-import { readOutline } from '../store/sessions/turn-outline.ts'
+import { readOutline } from '../store/turns/turn-outline.ts'
 import { throughOutages } from './journal/append.ts'
 import type { Turn } from './journal/attempt.ts'
 import { logOfTurn } from './journal/metrics.ts'

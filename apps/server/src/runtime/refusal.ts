@@ -1,6 +1,6 @@
 import type { Capability } from '../capabilities/capability.ts'
 import { isMcpRef } from '../capabilities/mcp/ref.ts'
-import { refuseTurn, type TakenTurn, type TurnRun } from '../store/sessions/turns.ts'
+import { refuseTurn, type TakenTurn, type TurnRun } from '../store/turns/turns.ts'
 import type { Node } from './node.ts'
 
 /** Returns the capabilities of a turn that a node lacks, MCP servers aside. */

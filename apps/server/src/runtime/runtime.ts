@@ -1,8 +1,8 @@
 import type { Config } from '../config.ts'
 import { isInternal, mayPass } from '../store/database-errors.ts'
-import type { EventRow } from '../store/sessions/events.ts'
-import { findMissing } from '../store/sessions/lost-events.ts'
-import { endLeases } from '../store/sessions/nodes.ts'
+import type { EventRow } from '../store/log/events.ts'
+import { findMissing } from '../store/log/lost-events.ts'
+import { endLeases } from '../store/turns/nodes.ts'
 import {
   findCurrentTurn,
   forgiveAttempt,
@@ -11,7 +11,7 @@ import {
   type TakenTurn,
   type TurnRun,
   takeTurn,
-} from '../store/sessions/turns.ts'
+} from '../store/turns/turns.ts'
 import { keptOf, nothingKept, settleCancel, type TurnRef } from './inbox/cancel.ts'
 import { areDraftsStored, settleSpent, throughOutages } from './journal/append.ts'
 import { lastOf, type Turn } from './journal/attempt.ts'

@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { EventType } from '@outlast/contract'
-import type { EventRow } from '../store/sessions/events.ts'
-import type { SessionFacts } from '../store/sessions/workflows.ts'
+import type { EventRow } from '../store/log/events.ts'
+import type { SessionFacts } from '../store/turns/workflows.ts'
 import { explainFacts } from './why.ts'
 
 const at = (ms: number) => new Date(1_800_000_000_000 + ms).toISOString()

@@ -1,4 +1,4 @@
-import { wakeBudget } from '../store/sessions/waits.ts'
+import { wakeBudget } from '../store/turns/waits.ts'
 import { type EventHooksOptions, startEventHooks } from './hooks/event-hooks.ts'
 import type { TurnRef } from './inbox/cancel.ts'
 import { expireCalls } from './inbox/waiting.ts'

@@ -1,9 +1,9 @@
 import { ApiError } from '../errors.ts'
 import { forgetCallers } from './access/access-changes.ts'
 import type { Db, Statement } from './database.ts'
+import type { SessionRef } from './log/publish.ts'
 import { defaultOrganization } from './models/seeds.ts'
 import { deleteSessionUnlessHeld } from './session-deletion.ts'
-import type { SessionRef } from './sessions/publish.ts'
 
 const sessionsAtOnce = 100
 const rowsAtOnce = 200

@@ -21,9 +21,9 @@ import {
   urlOfDatabase,
 } from '../store/databases.ts'
 import { lockDataDir } from '../store/embedded/data-dir.ts'
-import { type Embedded, EmbeddedError, startEmbedded } from '../store/embedded.ts'
-import { migrate } from '../store/migrate.ts'
+import { type Embedded, EmbeddedError, startEmbedded } from '../store/embedded/embedded.ts'
 import { seed } from '../store/models/seeds.ts'
+import { migrate } from '../store/start/migrate.ts'
 import { type KeeperPlace, placeVariable } from './keeper-place.ts'
 import { closeOf, eachLine, lineOf } from './lines.ts'
 import type { KeeperReply, KeeperRequest, KeeperState } from './messages.ts'

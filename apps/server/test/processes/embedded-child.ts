@@ -4,7 +4,7 @@
  * and runs until it is killed.
  */
 import { createLog } from '../../src/log.ts'
-import { startEmbedded } from '../../src/store/embedded.ts'
+import { startEmbedded } from '../../src/store/embedded/embedded.ts'
 
 try {
   const embedded = await startEmbedded({

@@ -7,10 +7,10 @@ import type {
   Transport,
 } from '@modelcontextprotocol/client'
 import { isJsonObject } from '../../json.ts'
-import type { ByteAccount } from '../../providers/byte-account.ts'
-import { createEventBytes } from '../../providers/event-bytes.ts'
-import { metered } from '../../providers/fetch-budget.ts'
-import { createLineEnds } from '../../providers/line-ends.ts'
+import type { ByteAccount } from '../../outbound/byte-account.ts'
+import { createEventBytes } from '../../outbound/event-bytes.ts'
+import { metered } from '../../outbound/fetch-budget.ts'
+import { createLineEnds } from '../../outbound/line-ends.ts'
 import { type Redact, redacting, secretsIn } from '../secrets/redact.ts'
 import { McpFailure, mcpFailureSentence, quoted } from './failure.ts'
 

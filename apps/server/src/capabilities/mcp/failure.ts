@@ -1,4 +1,4 @@
-import { fetchBudgetCode } from '../../providers/fetch-budget.ts'
+import { fetchBudgetCode } from '../../outbound/fetch-budget.ts'
 import { failureReason } from '../web-fetch/request.ts'
 
 /** A failure of an MCP server. The message completes a sentence that begins with its name. */

@@ -1,6 +1,6 @@
 import type { NetworkAccess } from '@outlast/contract'
 import { invalidAt } from '../../errors.ts'
-import { oddEntry, widerEntry } from '../../providers/network-access.ts'
+import { oddEntry, widerEntry } from '../../outbound/network-access.ts'
 import { widensAgent } from '../catalog/client-tools.ts'
 
 /** Limits of turns by an agent or by a session. */

@@ -1,5 +1,5 @@
 import { setImmediate } from 'node:timers/promises'
-import { fetchBudgetCode } from '../../providers/fetch-budget.ts'
+import { fetchBudgetCode } from '../../outbound/fetch-budget.ts'
 import { ToolError } from '../capability.ts'
 
 /** Why reading a body ended. */

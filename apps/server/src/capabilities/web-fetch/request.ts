@@ -1,4 +1,4 @@
-import { fetchBudgetCode } from '../../providers/fetch-budget.ts'
+import { fetchBudgetCode } from '../../outbound/fetch-budget.ts'
 import { ToolError } from '../capability.ts'
 import type { Redact } from '../secrets/redact.ts'
 import { matchesDomain, plainHost } from './domains.ts'

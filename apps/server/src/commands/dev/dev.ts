@@ -10,8 +10,8 @@ import {
   type Embedded as Database,
   readOrCreateMasterKeys,
   startEmbedded,
-} from '../../store/embedded.ts'
-import { hasMasterKeys } from '../../store/master-keys.ts'
+} from '../../store/embedded/embedded.ts'
+import { hasMasterKeys } from '../../store/start/master-keys.ts'
 import { watchParent } from '../watch-parent.ts'
 import type { HeldDatabase, WantedDatabase } from './messages.ts'
 import { type Events, type Supervisor, supervise } from './supervisor.ts'

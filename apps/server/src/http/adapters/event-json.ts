@@ -1,4 +1,4 @@
-import type { WireEvent } from '../../store/sessions/events.ts'
+import type { WireEvent } from '../../store/log/events.ts'
 import type { EventView } from '../security/token-view.ts'
 
 const batchLengthMax = 1024 * 1024

@@ -1,7 +1,7 @@
 import type { Event } from '@outlast/contract'
 import { clientIdField } from '@outlast/contract/folds/ai-sdk'
 import type { FastifyRequest } from 'fastify'
-import { findInputsWith, wireEvent } from '../../store/sessions/events.ts'
+import { findInputsWith, wireEvent } from '../../store/log/events.ts'
 import type { Api } from '../core/api.ts'
 import { eventView, hiddenTypes } from '../security/token-view.ts'
 import { checkReader } from './turn-stream.ts'

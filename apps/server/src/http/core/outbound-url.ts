@@ -1,5 +1,5 @@
 import { invalidAt } from '../../errors.ts'
-import { isRefused, type OutboundCaller, refusalAdvice } from '../../providers/outbound.ts'
+import { isRefused, type OutboundCaller, refusalAdvice } from '../../outbound/outbound.ts'
 import type { Node } from '../../runtime/node.ts'
 
 type OutboundUrl = { url: string; credentials?: string; path?: string }

@@ -10,7 +10,7 @@ import {
   type ToolCall,
 } from '@outlast/contract'
 import type { ChannelCaller } from '../../access/principal.ts'
-import type { WireEvent } from '../../store/sessions/events.ts'
+import type { WireEvent } from '../../store/log/events.ts'
 import { publicFailure, publicMessage, publicMetadata, publicText } from './channel-failures.ts'
 import type { EventView } from './token-view.ts'
 

@@ -1,5 +1,5 @@
 import type { Event, EventDataOf, EventMessage, EventType, Session } from '@outlast/contract'
-import type { WireEvent } from '../../store/sessions/events.ts'
+import type { WireEvent } from '../../store/log/events.ts'
 
 /**
  * Visibility of an event type for readers of a link: hidden, the fields that are shown, or reduced

@@ -10,7 +10,7 @@ import type {
 import { giverOf } from '@outlast/sdk/feedback'
 import { deciderOf, type Grants } from '../../access/grants.ts'
 import type { Principal } from '../../access/principal.ts'
-import type { WireEvent } from '../../store/sessions/events.ts'
+import type { WireEvent } from '../../store/log/events.ts'
 import { hiddenFromLinks, sharedContext, sharedSession, shareView } from './share-view.ts'
 
 type Viewer = Pick<Principal, 'grants' | 'isShare'>

@@ -2,7 +2,7 @@ import type { Change, DeletedSession, Session } from '@outlast/contract'
 import { masked } from '../../capabilities/catalog/masking.ts'
 import type { Node } from '../../runtime/node.ts'
 import type { Watcher } from '../../store/bus/bus.ts'
-import type { SessionRef } from '../../store/sessions/publish.ts'
+import type { SessionRef } from '../../store/log/publish.ts'
 import { findSessions } from '../../store/sessions/sessions.ts'
 import { frameOf } from './event-stream.ts'
 

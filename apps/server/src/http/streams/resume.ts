@@ -2,7 +2,7 @@ import type { StreamQuery } from '@outlast/contract'
 import { ApiError } from '../../errors.ts'
 import { type EventPosition, eventId, eventPosition, timeOf } from '../../ids.ts'
 import type { Db } from '../../store/database.ts'
-import { findCommon, findEventTime } from '../../store/sessions/lost-events.ts'
+import { findCommon, findEventTime } from '../../store/log/lost-events.ts'
 
 type Start = Pick<StreamQuery, 'since_id' | 'after_sequence'> & {
   last_event_id: string | string[] | undefined

@@ -4,10 +4,10 @@ import type { Node } from '../../runtime/node.ts'
 import type { Follower } from '../../store/bus/bus.ts'
 import { findStreamPlace } from '../../store/bus/snapshots.ts'
 import { isPoolTimeout } from '../../store/database-errors.ts'
-import { type EventRow, readPage, type WireEvent } from '../../store/sessions/events.ts'
-import { findCommon, findEventTime } from '../../store/sessions/lost-events.ts'
+import { type EventRow, readPage, type WireEvent } from '../../store/log/events.ts'
+import { findCommon, findEventTime } from '../../store/log/lost-events.ts'
+import { presentEvents } from '../../store/log/present-events.ts'
 import { findSequence } from '../../store/sessions/messages.ts'
-import { presentEvents } from '../../store/sessions/present-events.ts'
 import type { Frames } from './event-stream.ts'
 import {
   advance,

@@ -15,7 +15,7 @@ import {
   textAfter,
 } from '../../store/bus/live-message.ts'
 import { argumentsBefore, writtenPieces } from '../../store/bus/written-order.ts'
-import type { WireEvent } from '../../store/sessions/events.ts'
+import type { WireEvent } from '../../store/log/events.ts'
 import type { EventView } from '../security/token-view.ts'
 import { type Frames, reconnectMs } from './event-stream.ts'
 import type { StreamReads } from './open-streams.ts'

@@ -1,5 +1,5 @@
 import type { ToolContext } from '../../capabilities/capability.ts'
-import { placed } from '../../providers/response-body.ts'
+import { placed } from '../../outbound/response-body.ts'
 import { type Bodies, remoteBody } from './bodies.ts'
 import { exact, type Operate, type ThreadChannel } from './channel.ts'
 

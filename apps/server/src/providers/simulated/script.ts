@@ -1,7 +1,7 @@
 import type { LanguageModelV4CallOptions, LanguageModelV4Prompt } from '@ai-sdk/provider'
 import { type Static, Type } from 'typebox'
 import { Compile, type Validator } from 'typebox/compile'
-import { isCorrectionText } from '../../store/sessions/conversation.ts'
+import { isCorrectionText } from '../../store/log/conversation.ts'
 import { userText } from './prompt.ts'
 import type { SimulatedReply } from './reply.ts'
 

@@ -1,5 +1,5 @@
 import type { EventHook } from '../../authoring/config.ts'
-import { recoverPositions, registerEventHooks } from '../../store/sessions/hook-positions.ts'
+import { recoverPositions, registerEventHooks } from '../../store/log/hook-positions.ts'
 import { throughOutages } from '../journal/append.ts'
 import { leaseMs } from '../lease.ts'
 import type { Node } from '../node.ts'

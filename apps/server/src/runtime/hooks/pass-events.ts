@@ -1,14 +1,14 @@
 import type { Event } from '@outlast/contract'
 import type { EventHook } from '../../authoring/config.ts'
-import { readPage } from '../../store/sessions/events.ts'
+import { readPage } from '../../store/log/events.ts'
 import {
   claimPosition,
   type HookClaim,
   leavePosition,
   movePosition,
-} from '../../store/sessions/hook-positions.ts'
-import type { EventMark } from '../../store/sessions/lost-events.ts'
-import { presentEvents } from '../../store/sessions/present-events.ts'
+} from '../../store/log/hook-positions.ts'
+import type { EventMark } from '../../store/log/lost-events.ts'
+import { presentEvents } from '../../store/log/present-events.ts'
 import { throughOutages } from '../journal/append.ts'
 import type { Node } from '../node.ts'
 import { callHook } from './call.ts'

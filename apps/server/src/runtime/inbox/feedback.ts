@@ -2,7 +2,8 @@ import type { Decider, EventDataOf, Feedback, NewFeedback, Rating } from '@outla
 import { isSameFeedback, withFeedback } from '@outlast/sdk/feedback'
 import { ApiError, invalidAt } from '../../errors.ts'
 import { atomically, type Db } from '../../store/database.ts'
-import { type EventRow, findMessageEvents } from '../../store/sessions/events.ts'
+import { type EventRow, findMessageEvents } from '../../store/log/events.ts'
+import { publishEvents } from '../../store/log/publish.ts'
 import {
   appendFeedback,
   feedbackMax,
@@ -10,8 +11,7 @@ import {
   readFeedback,
 } from '../../store/sessions/feedback.ts'
 import { findSequence } from '../../store/sessions/messages.ts'
-import { publishEvents } from '../../store/sessions/publish.ts'
-import { lockSession } from '../../store/sessions/supersessions.ts'
+import { lockSession } from '../../store/turns/supersessions.ts'
 import type { Node } from '../node.ts'
 
 type Given = EventDataOf<'feedback.given'>

@@ -4,8 +4,10 @@ import { newId } from '../../ids.ts'
 import { createShares } from '../../shares.ts'
 import { atomically, type Db } from '../../store/database.ts'
 import { resealSecrets } from '../../store/files/session-storage.ts'
+import { type EventRow, readBackwards, readEvents } from '../../store/log/events.ts'
+import type { NewEvent } from '../../store/log/log-sql.ts'
+import type { StoredGeneration } from '../../store/log/present-events.ts'
 import { getAgent } from '../../store/models/agents.ts'
-import { type EventRow, readBackwards, readEvents } from '../../store/sessions/events.ts'
 import {
   type CopiedEvents,
   copyPieces,
@@ -22,11 +24,9 @@ import {
   type ForkSource,
   type TakenKey,
 } from '../../store/sessions/forks.ts'
-import type { NewEvent } from '../../store/sessions/log-sql.ts'
-import type { StoredGeneration } from '../../store/sessions/present-events.ts'
 import type { CreatorOfSession } from '../../store/sessions/sessions.ts'
-import { supersede } from '../../store/sessions/supersessions.ts'
-import { readOutline } from '../../store/sessions/turn-outline.ts'
+import { supersede } from '../../store/turns/supersessions.ts'
+import { readOutline } from '../../store/turns/turn-outline.ts'
 import { textPreview, withoutNul } from '../../text.ts'
 import { turnContext } from '../journal/contexts.ts'
 import { loggedEvent, makeDraft } from '../journal/journal.ts'

@@ -6,7 +6,7 @@ import {
   findDecisions,
   type NewToolRule,
   type StoredDecision,
-} from '../../store/sessions/tool-rules.ts'
+} from '../../store/turns/tool-rules.ts'
 import type { Node } from '../node.ts'
 import {
   checkEdited,

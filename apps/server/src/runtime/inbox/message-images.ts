@@ -2,7 +2,7 @@ import type { EventDataOf, EventMessage } from '@outlast/contract'
 import { ApiError } from '../../errors.ts'
 import type { Db } from '../../store/database.ts'
 import { findImages, type ImageUse, recordImageUse } from '../../store/files/images.ts'
-import { findInputsWith } from '../../store/sessions/events.ts'
+import { findInputsWith } from '../../store/log/events.ts'
 
 type Content = EventMessage['content']
 

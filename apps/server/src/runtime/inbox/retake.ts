@@ -8,12 +8,12 @@ import {
   findMessageEvents,
   readBackwards,
   readEvents,
-} from '../../store/sessions/events.ts'
+} from '../../store/log/events.ts'
+import type { SessionScope } from '../../store/scope.ts'
 import { getForkSource } from '../../store/sessions/forks.ts'
-import { retryTurn } from '../../store/sessions/retries.ts'
-import type { SessionScope } from '../../store/sessions/scope.ts'
 import { getSession } from '../../store/sessions/sessions.ts'
-import { type Supersession, supersede } from '../../store/sessions/supersessions.ts'
+import { retryTurn } from '../../store/turns/retries.ts'
+import { type Supersession, supersede } from '../../store/turns/supersessions.ts'
 import type { Node } from '../node.ts'
 import { acceptInput, checkContent, inputContext, type MessageToAccept } from './accept.ts'
 import { checkFork, forkSession } from './fork.ts'

@@ -1,7 +1,7 @@
 import type { Approval, Decider } from '@outlast/contract'
 import { invalidAt } from '../../errors.ts'
 import type { Db } from '../../store/database.ts'
-import { type NewToolRule, setToolRules } from '../../store/sessions/tool-rules.ts'
+import { type NewToolRule, setToolRules } from '../../store/turns/tool-rules.ts'
 import type { OpenCall } from '../log/open-calls.ts'
 import type { Node } from '../node.ts'
 import { isOfSession } from '../tools/tool-ref.ts'

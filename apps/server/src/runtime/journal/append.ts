@@ -7,10 +7,10 @@ import {
   isUnavailable,
   mayPass,
 } from '../../store/database-errors.ts'
-import { readEvents } from '../../store/sessions/events.ts'
-import type { NewEvent } from '../../store/sessions/log-sql.ts'
-import { type Appended, type Appending, appendToTurn } from '../../store/sessions/turn-appends.ts'
-import { retakeTurn } from '../../store/sessions/turns.ts'
+import { readEvents } from '../../store/log/events.ts'
+import type { NewEvent } from '../../store/log/log-sql.ts'
+import { type Appended, type Appending, appendToTurn } from '../../store/turns/turn-appends.ts'
+import { retakeTurn } from '../../store/turns/turns.ts'
 import type { Node } from '../node.ts'
 import { lastOf, type Turn } from './attempt.ts'
 import { contextOf } from './contexts.ts'

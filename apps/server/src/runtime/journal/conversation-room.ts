@@ -1,4 +1,4 @@
-import { createByteAccount, createByteAccounts } from '../../providers/byte-account.ts'
+import { createByteAccount, createByteAccounts } from '../../outbound/byte-account.ts'
 import { createShares } from '../../shares.ts'
 import { NoRoomError } from './errors.ts'
 import { roomWaitMs, takeRoom } from './image-room.ts'

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { ByteAccount } from '../../providers/byte-account.ts'
-import { type Conversation, imagesIn } from '../../store/sessions/conversation.ts'
+import type { ByteAccount } from '../../outbound/byte-account.ts'
+import { type Conversation, imagesIn } from '../../store/log/conversation.ts'
 import type { LoggedEvent } from '../log/state.ts'
 import type { Turn } from './attempt.ts'
 

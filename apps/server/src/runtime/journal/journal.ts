@@ -1,21 +1,21 @@
 import { once } from 'node:events'
 import type { EventContext, EventDataOf, EventType } from '@outlast/contract'
 import { newId } from '../../ids.ts'
-import { addToConversation } from '../../store/sessions/conversation.ts'
-import { type EventRow, readEvents } from '../../store/sessions/events.ts'
-import { findEventTime } from '../../store/sessions/lost-events.ts'
+import { addToConversation } from '../../store/log/conversation.ts'
+import { type EventRow, readEvents } from '../../store/log/events.ts'
+import { findEventTime } from '../../store/log/lost-events.ts'
 import {
   newlySeen,
   presentGeneration,
   type StoredGeneration,
   systemMessage,
-} from '../../store/sessions/present-events.ts'
-import { publishEvents, type StoredEvents } from '../../store/sessions/publish.ts'
-import { storeTexts } from '../../store/sessions/texts.ts'
-import type { Charge, TurnEnding } from '../../store/sessions/turn-appends.ts'
-import { findCurrentTurn, type TurnRun } from '../../store/sessions/turns.ts'
-import { answerCalls } from '../../store/sessions/waits.ts'
+} from '../../store/log/present-events.ts'
+import { publishEvents, type StoredEvents } from '../../store/log/publish.ts'
+import { storeTexts } from '../../store/log/texts.ts'
 import type { HashedText, Remembering } from '../../store/stored-texts.ts'
+import type { Charge, TurnEnding } from '../../store/turns/turn-appends.ts'
+import { findCurrentTurn, type TurnRun } from '../../store/turns/turns.ts'
+import { answerCalls } from '../../store/turns/waits.ts'
 import { restFor } from '../../text.ts'
 import type { StoredEvent } from '../log/spans.ts'
 import { apply, ended, fold, following, type LoggedEvent, type TurnState } from '../log/state.ts'

@@ -10,18 +10,18 @@ import {
   addToConversation,
   type Conversation,
   newConversation,
-} from '../../store/sessions/conversation.ts'
+} from '../../store/log/conversation.ts'
 import {
   type EventRow,
   type ReadLog,
   readLog,
   readLogFrom,
   readShortLog,
-} from '../../store/sessions/events.ts'
-import type { EventMark } from '../../store/sessions/lost-events.ts'
-import { conversationIn } from '../../store/sessions/present-events.ts'
-import { readOutline } from '../../store/sessions/turn-outline.ts'
-import type { TakenTurn, TurnRun } from '../../store/sessions/turns.ts'
+} from '../../store/log/events.ts'
+import type { EventMark } from '../../store/log/lost-events.ts'
+import { conversationIn } from '../../store/log/present-events.ts'
+import { readOutline } from '../../store/turns/turn-outline.ts'
+import type { TakenTurn, TurnRun } from '../../store/turns/turns.ts'
 import { usageOf } from '../../store/usage.ts'
 import { restFor } from '../../text.ts'
 import type { Lease } from '../lease.ts'

@@ -1,4 +1,4 @@
-import type { Conversation } from '../../store/sessions/conversation.ts'
+import type { Conversation } from '../../store/log/conversation.ts'
 
 /** A cached conversation, with sequence and time of its last event. */
 export type CachedConversation = { conversation: Conversation; sequence: number; storedAt: string }

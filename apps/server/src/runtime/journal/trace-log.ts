@@ -1,6 +1,6 @@
 import type { ContentPart } from '@outlast/contract'
 import type { Db } from '../../store/database.ts'
-import { readPage } from '../../store/sessions/events.ts'
+import { readPage } from '../../store/log/events.ts'
 import { contentLengthMax, type StoredEvent } from '../log/spans.ts'
 import { loggedEvent } from './journal.ts'
 

@@ -2,7 +2,7 @@ import type { EventDataOf } from '@outlast/contract'
 import type { RuntimeAgent } from '../../capabilities/catalog/catalog.ts'
 import type { OutputSchema } from '../../capabilities/schemas/output-schema.ts'
 import type { Db } from '../../store/database.ts'
-import { textsOf } from '../../store/sessions/texts.ts'
+import { textsOf } from '../../store/log/texts.ts'
 import { type HashedText, textHash } from '../../store/stored-texts.ts'
 import type { TurnFacts } from './attempt.ts'
 

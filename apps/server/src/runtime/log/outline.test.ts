@@ -7,9 +7,9 @@ import { createAgent, createSession, post, scripted } from '../../../test/sessio
 import { eventually, patient } from '../../../test/waiting.ts'
 import { builtins } from '../../capabilities/index.ts'
 import { databaseWaits } from '../../store/database.ts'
-import { readEvents } from '../../store/sessions/events.ts'
-import { readOutline } from '../../store/sessions/turn-outline.ts'
-import { findCurrentTurn } from '../../store/sessions/turns.ts'
+import { readEvents } from '../../store/log/events.ts'
+import { readOutline } from '../../store/turns/turn-outline.ts'
+import { findCurrentTurn } from '../../store/turns/turns.ts'
 import { loggedEvent } from '../journal/journal.ts'
 import { fold } from './state.ts'
 

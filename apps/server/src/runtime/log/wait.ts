@@ -1,5 +1,5 @@
 import type { EventType, WaitingFor } from '@outlast/contract'
-import type { TurnWait } from '../../store/sessions/waits.ts'
+import type { TurnWait } from '../../store/turns/waits.ts'
 import type { OpenCall } from './open-calls.ts'
 import type { LoggedEvent } from './state.ts'
 

@@ -3,11 +3,11 @@ import type { RuntimeAgent } from '../../capabilities/catalog/catalog.ts'
 import { KnownFailure } from '../../providers/failure.ts'
 import { providers } from '../../providers/index.ts'
 import type { ModelCallOptions, VendorModel } from '../../providers/provider.ts'
+import { type Compacted, viewOf, withCompaction } from '../../store/log/conversation.ts'
 import type { ModelRoute } from '../../store/models/models.ts'
-import { type Compacted, viewOf, withCompaction } from '../../store/sessions/conversation.ts'
 import type { Turn } from '../journal/attempt.ts'
 import { callTimeMs, commit, draft, mayBegin, nowOf } from '../journal/journal.ts'
-import { commitReserving, estimateCall } from './budget.ts'
+import { commitReserving, estimateCall } from './budget/budget.ts'
 import { callModel, ModelCallError } from './call.ts'
 import {
   type CompactionPlan,

@@ -9,7 +9,7 @@ import {
   newConversation,
   shortenedMessage,
   viewOf,
-} from '../../store/sessions/conversation.ts'
+} from '../../store/log/conversation.ts'
 import { planFor, type Room, tokensOf, tokensOfText } from './compaction-plan.ts'
 
 type Kind = 'user' | 'agent' | 'tool'

@@ -4,7 +4,7 @@ import {
   imagesIn,
   shortenedMessage,
   textOfResult,
-} from '../../store/sessions/conversation.ts'
+} from '../../store/log/conversation.ts'
 
 /** The next compaction step. Sequences are those of the last affected message. */
 export type CompactionPlan =

@@ -2,11 +2,7 @@ import { createHash } from 'node:crypto'
 import type { Controls, EventMessage } from '@outlast/contract'
 import type { RuntimeAgent } from '../../capabilities/catalog/catalog.ts'
 import type { ModelCallOptions, Prompt, PromptMessage } from '../../providers/provider.ts'
-import {
-  type ConversationEntry,
-  imagesIn,
-  textOfResult,
-} from '../../store/sessions/conversation.ts'
+import { type ConversationEntry, imagesIn, textOfResult } from '../../store/log/conversation.ts'
 import type { Turn } from '../journal/attempt.ts'
 import type { ReplyPart } from './reply.ts'
 import { type Signer, signedParts } from './signature.ts'

@@ -10,8 +10,8 @@ import { modelScope } from '../../providers/keys.ts'
 import type { ModelCallOptions, VendorModel } from '../../providers/provider.ts'
 import { BudgetRefusedError } from '../../store/budgets/charges.ts'
 import { writtenOrder } from '../../store/bus/written-order.ts'
+import { viewOf } from '../../store/log/conversation.ts'
 import { findModelRoute, type ModelRoute } from '../../store/models/models.ts'
-import { viewOf } from '../../store/sessions/conversation.ts'
 import { textPreview, withoutNul } from '../../text.ts'
 import { throughOutages } from '../journal/append.ts'
 import type { Turn } from '../journal/attempt.ts'
@@ -29,11 +29,11 @@ import {
   refusalSentence,
   reportedTokens,
   tokensOfDrafts,
-} from './budget.ts'
+} from './budget/budget.ts'
 import { callModel, ModelCallError } from './call.ts'
 import { type Fitting, fit, tokensIn } from './compact.ts'
 import { type Effort, effortFor } from './effort.ts'
-import { promptWithImages } from './images.ts'
+import { promptWithImages } from './images/images.ts'
 import { type OutputOptions, withOutput } from './output-format.ts'
 import { controlsOf, promptOf, promptTools } from './prompt.ts'
 import { type ModelCallOutcome, type ModelRequest, recordResult } from './record.ts'

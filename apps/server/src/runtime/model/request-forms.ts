@@ -3,7 +3,7 @@ import { errorTextOf, statusOf } from '../../providers/failure.ts'
 import type { ModelCallOptions, Prompt, RequestForm } from '../../providers/provider.ts'
 import type { Turn } from '../journal/attempt.ts'
 import { ModelCallError } from './call.ts'
-import { hasAddress, hasImage } from './images.ts'
+import { hasAddress, hasImage } from './images/images.ts'
 import type { ModelReply } from './reply.ts'
 
 /** Refusals of vendors, with the form of a request that each requires. The first match applies. */

@@ -1,6 +1,6 @@
 import type { EventMessage } from '@outlast/contract'
 import type { Prompt } from '../../providers/provider.ts'
-import { shortenedMessage, textOfResult, withoutMiddle } from '../../store/sessions/conversation.ts'
+import { shortenedMessage, textOfResult, withoutMiddle } from '../../store/log/conversation.ts'
 import type { Summarizing } from './compaction-plan.ts'
 
 const instructions = `You keep the memory of an agent whose conversation has become too long. The user message is a transcript of its beginning.

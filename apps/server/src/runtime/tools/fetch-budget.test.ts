@@ -3,7 +3,7 @@ import type { ServerResponse } from 'node:http'
 import { type TestContext, test } from 'node:test'
 import { fetchInTurn, startFetching, takeAllFetches } from '../../../test/remotes/fetching.ts'
 import { page, startSite } from '../../../test/remotes/site.ts'
-import { createFetchBudgets } from '../../providers/fetch-budget.ts'
+import { createFetchBudgets } from '../../outbound/fetch-budget.ts'
 
 const mebibyte = 1024 * 1024
 const plain = { 'content-type': 'text/plain' }

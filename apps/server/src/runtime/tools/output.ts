@@ -4,7 +4,7 @@ import { decide } from '../../store/database-errors.ts'
 import { changeFiles, type FileTarget, keepBytes } from '../../store/files/file-changes.ts'
 import { writeFile } from '../../store/files/file-tree.ts'
 import { notKeptReason } from '../../store/files/not-kept.ts'
-import type { Publisher } from '../../store/sessions/publish.ts'
+import type { Publisher } from '../../store/log/publish.ts'
 import { textHash } from '../../store/stored-texts.ts'
 
 /** Directory of outputs that are too long for a model; only the server writes there. */

@@ -1,8 +1,8 @@
 import type { EventContext, EventDataOf, ToolCall } from '@outlast/contract'
 import type { Progress } from '../../capabilities/capability.ts'
-import type { NewEvent } from '../../store/sessions/log-sql.ts'
-import { publishEvents } from '../../store/sessions/publish.ts'
-import { appendToTurn } from '../../store/sessions/turn-appends.ts'
+import type { NewEvent } from '../../store/log/log-sql.ts'
+import { publishEvents } from '../../store/log/publish.ts'
+import { appendToTurn } from '../../store/turns/turn-appends.ts'
 import { lastOf, type Turn } from '../journal/attempt.ts'
 
 const pauseMs = 1_000

@@ -1,8 +1,8 @@
 import type { Tool } from '../../capabilities/capability.ts'
 import type { RuntimeAgent } from '../../capabilities/catalog/catalog.ts'
 import { ownerOf } from '../../capabilities/catalog/catalog.ts'
-import type { ToolRules } from '../../store/sessions/tool-rules.ts'
 import { textHash } from '../../store/stored-texts.ts'
+import type { ToolRules } from '../../store/turns/tool-rules.ts'
 import type { Turn } from '../journal/attempt.ts'
 import type { ToolDecision } from '../log/open-calls.ts'
 

@@ -12,7 +12,7 @@ import {
   untilDelivery,
 } from '../../../test/remotes/receiver.ts'
 import { createSession } from '../../../test/session.ts'
-import { createOutbound } from '../../providers/outbound.ts'
+import { createOutbound } from '../../outbound/outbound.ts'
 import { sendWebhooks } from './send.ts'
 
 const events = ['session.created']

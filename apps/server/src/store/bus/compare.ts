@@ -1,6 +1,6 @@
 import type { Log } from '../../log.ts'
 import type { Database } from '../database.ts'
-import { lastSequences } from '../sessions/events.ts'
+import { lastSequences } from '../log/events.ts'
 import type { Bus } from './bus.ts'
 
 const compareMs = 2_000

@@ -1,5 +1,5 @@
 import type { Change } from '@outlast/contract'
-import type { WireEvent } from '../sessions/events.ts'
+import type { WireEvent } from '../log/events.ts'
 import { isSameText, type Piece, piecesLength } from './live-message.ts'
 
 /** Events of a session were stored. */

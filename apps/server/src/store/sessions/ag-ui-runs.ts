@@ -1,6 +1,6 @@
 import { ApiError } from '../../errors.ts'
 import type { Db, Statement } from '../database.ts'
-import type { SessionScope } from './scope.ts'
+import type { SessionScope } from '../scope.ts'
 
 /** Where a run of a client begins in the log of its session. */
 export type StoredRun = {

@@ -1,8 +1,8 @@
 import type { LastTurn, SessionStatus, WaitingFor } from '@outlast/contract'
 import { ApiError } from '../../errors.ts'
 import type { Db } from '../database.ts'
+import type { EventRow } from '../log/events.ts'
 import { statement, valuesOf } from '../statements.ts'
-import type { EventRow } from './events.ts'
 
 /** The caller of a channel: a key, or one of the users of its holder. */
 export type ChannelOwner = { orgId: string; channelId: string; keyId: string; user: string | null }

@@ -1,11 +1,11 @@
 import type { Rating } from '@outlast/contract'
 import type { Db, Statement } from '../database.ts'
+import { readEvents } from '../log/events.ts'
+import { appendEvents, eventLists, listedEvents, type NewEvent } from '../log/log-sql.ts'
+import type { StoredEvents } from '../log/publish.ts'
 import { shardOf } from '../shards.ts'
 import { statement, valuesOf } from '../statements.ts'
 import { readableJson } from '../stored-json.ts'
-import { readEvents } from './events.ts'
-import { appendEvents, eventLists, listedEvents, type NewEvent } from './log-sql.ts'
-import type { StoredEvents } from './publish.ts'
 
 const append = statement(
   'append-feedback',

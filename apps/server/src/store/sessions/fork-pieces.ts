@@ -1,8 +1,8 @@
 import { ApiError } from '../../errors.ts'
 import type { Db, Statement } from '../database.ts'
+import { insertEvents } from '../log/log-sql.ts'
 import { statement, valuesOf } from '../statements.ts'
 import { lengthEstimate, readableJson } from '../stored-json.ts'
-import { insertEvents } from './log-sql.ts'
 
 const mebibyte = 1024 * 1024
 /** Bytes of events that one statement copies: less than a second of the 6 s that it may take. */

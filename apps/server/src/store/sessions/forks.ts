@@ -1,6 +1,8 @@
 import type { LastTurn, NewFork, Rating, Session, TokenUsage } from '@outlast/contract'
 import { ApiError } from '../../errors.ts'
 import type { Db, Statement } from '../database.ts'
+import { eventLists, insertEvents, listedEvents, type NewEvent } from '../log/log-sql.ts'
+import { countedTexts, storeRows } from '../log/texts.ts'
 import { shardOf } from '../shards.ts'
 import { statement, valuesOf } from '../statements.ts'
 import { nanosOf } from '../usage.ts'
@@ -12,9 +14,7 @@ import {
   replacedValues,
   returningCopied,
 } from './fork-pieces.ts'
-import { eventLists, insertEvents, listedEvents, type NewEvent } from './log-sql.ts'
 import { type CreatorOfSession, columns, type SessionRow, toSession } from './sessions.ts'
-import { countedTexts, storeRows } from './texts.ts'
 
 const source: Statement = {
   name: 'fork-source',

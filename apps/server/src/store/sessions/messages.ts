@@ -1,14 +1,14 @@
 import type { EventMessage, Message } from '@outlast/contract'
 import { ApiError } from '../../errors.ts'
 import type { Db, Statement } from '../database.ts'
+import { eventMessage, messageTypes } from '../log/conversation.ts'
+import { readPage } from '../log/events.ts'
+import { appendEvents, events, type NewEvent } from '../log/log-sql.ts'
 import type { ModelScope } from '../models/model-scope.ts'
 import { routeQuery } from '../models/models.ts'
 import { statement, valuesOf } from '../statements.ts'
-import { eventMessage, messageTypes } from './conversation.ts'
-import { readPage } from './events.ts'
-import { appendEvents, events, type NewEvent } from './log-sql.ts'
-import { type TakenTurn, type TurnRun, takenColumns, wakeParked } from './turns.ts'
-import { runningTurns, type UserTurns, userTurns, userTurnsValues } from './user-turns.ts'
+import { type TakenTurn, type TurnRun, takenColumns, wakeParked } from '../turns/turns.ts'
+import { runningTurns, type UserTurns, userTurns, userTurnsValues } from '../turns/user-turns.ts'
 
 const batchSize = 500
 

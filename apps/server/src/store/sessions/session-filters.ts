@@ -2,9 +2,9 @@ import type { SessionQuery } from '@outlast/contract'
 import { type SqlBool, sql } from 'kysely'
 import type { Db } from '../database.ts'
 import { containing } from '../like.ts'
+import { inScope, type SessionScope } from '../scope.ts'
 import { nanosOf } from '../usage.ts'
 import { isPinned } from './pins.ts'
-import { inScope, type SessionScope } from './scope.ts'
 
 /** Which sessions of an organization a list has, apart from a search in their texts. */
 export type SessionFilters = Omit<SessionQuery, 'offset' | 'limit' | 'q' | 'sort' | 'order'> & {

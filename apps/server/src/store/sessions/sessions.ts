@@ -6,10 +6,10 @@ import { keepOrganization } from '../access/organizations.ts'
 import type { Db, Statement } from '../database.ts'
 import { isMissingValue } from '../database-errors.ts'
 import { jsonOrNull } from '../json-lists.ts'
+import { appendEvents, eventLists, listedEvents, type NewEvent } from '../log/log-sql.ts'
 import { shardOf } from '../shards.ts'
 import { statement, valuesOf } from '../statements.ts'
 import { type UsageRow, usageOf } from '../usage.ts'
-import { appendEvents, eventLists, listedEvents, type NewEvent } from './log-sql.ts'
 import { isPinned, isPinnedBy } from './pins.ts'
 
 export const columns = [

@@ -1,8 +1,8 @@
 import type { QuestionSet, WaitingCounts, WaitingType } from '@outlast/contract'
 import { type RawBuilder, sql } from 'kysely'
 import type { Db } from '../database.ts'
+import { inScope, type SessionScope } from '../scope.ts'
 import { readableJson } from '../stored-json.ts'
-import { inScope, type SessionScope } from './scope.ts'
 
 /** An entry of the waiting list. Fields of other types are null. */
 export type WaitingRow = {

@@ -2,11 +2,7 @@ import { ErrorResponse, PageQuery, ToolRulePage } from '@outlast/contract'
 import type { FastifyReply } from 'fastify'
 import { ApiError } from '../../../errors.ts'
 import { getAgentId } from '../../../store/models/agent-names.ts'
-import {
-  findToolRules,
-  removeToolRule,
-  type ToolRules,
-} from '../../../store/sessions/tool-rules.ts'
+import { findToolRules, removeToolRule, type ToolRules } from '../../../store/turns/tool-rules.ts'
 import type { Api } from '../../core/api.ts'
 import { inBatches, sendList } from '../../core/list.ts'
 

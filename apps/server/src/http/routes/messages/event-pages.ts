@@ -7,9 +7,9 @@ import {
   type EventSearch,
   type FoundEvents,
   searchEvents,
-} from '../../../store/sessions/event-search.ts'
-import { countEvents, sequenceOf } from '../../../store/sessions/events.ts'
-import { presentEvents } from '../../../store/sessions/present-events.ts'
+} from '../../../store/log/event-search.ts'
+import { countEvents, sequenceOf } from '../../../store/log/events.ts'
+import { presentEvents } from '../../../store/log/present-events.ts'
 import { utcOf } from '../../core/utc.ts'
 import type { EventView } from '../../security/token-view.ts'
 

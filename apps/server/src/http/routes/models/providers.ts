@@ -9,9 +9,9 @@ import {
 import type { Config } from '../../../config.ts'
 import { ApiError, invalidAt, secretNeeded } from '../../../errors.ts'
 import { newId, parseId } from '../../../ids.ts'
+import { isRefused, refusalAdvice } from '../../../outbound/outbound.ts'
 import { providers } from '../../../providers/index.ts'
 import { environmentKey } from '../../../providers/keys.ts'
-import { isRefused, refusalAdvice } from '../../../providers/outbound.ts'
 import type { Node } from '../../../runtime/node.ts'
 import {
   countProviders,

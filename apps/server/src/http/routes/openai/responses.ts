@@ -9,7 +9,7 @@ import {
 } from '@outlast/contract/folds/openai'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { ApiError } from '../../../errors.ts'
-import { findCurrentTurn } from '../../../store/sessions/turns.ts'
+import { findCurrentTurn } from '../../../store/turns/turns.ts'
 import { streamTurn, waitForTurn } from '../../adapters/turn-stream.ts'
 import { answerTypes, isUnpaid, waitsNow } from '../../adapters/waiting-calls.ts'
 import { dropBody } from '../../core/body.ts'

@@ -18,8 +18,8 @@ import {
   listWorkers,
   readHealth,
   setDraining,
-} from '../../../store/sessions/nodes.ts'
-import { readTurnMinutes } from '../../../store/sessions/turn-minutes.ts'
+} from '../../../store/turns/nodes.ts'
+import { readTurnMinutes } from '../../../store/turns/turn-minutes.ts'
 import type { Api } from '../../core/api.ts'
 import { listed, rangeOf } from '../../core/page.ts'
 

@@ -1,6 +1,6 @@
 import type { ChannelAuthMethod, ChannelConfig } from '@outlast/contract'
 import { ApiError, invalidAt } from '../../../../errors.ts'
-import { isPrivateHost } from '../../../../providers/private-address.ts'
+import { isPrivateHost } from '../../../../outbound/private-address.ts'
 import type { Node } from '../../../../runtime/node.ts'
 import {
   channelSecretDestination,
