@@ -46,7 +46,7 @@ function settingsPage() {
   ])
   return page(
     'Settings',
-    'Environment variables, read once at the start. An invalid value stops the start with one line that names the setting.\nAn empty variable counts as unset.',
+    'Environment variables, read once at the start. An invalid value stops the start with one line that names the setting.\nAn empty variable counts as unset. The first lines of a start name variables that are one mistake away from a setting.',
     table(['Setting', 'Default', 'Purpose'], rows),
   )
 }

@@ -28,6 +28,7 @@ const orders: Record<string, string[][]> = {
       'ids.ts',
       'json.ts',
       'log.ts',
+      'nearest-name.ts',
       'newer-node.',
       'secrets.ts',
       'schema-example.ts',

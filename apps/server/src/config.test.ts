@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
-import { ConfigError, readConfig } from './config.ts'
+import { ConfigError, readConfig, unusedVariables } from './config.ts'
 
 const key = Buffer.alloc(32).toString('base64')
 const other = Buffer.alloc(32, 1).toString('base64')
@@ -117,4 +117,25 @@ test('the maximum of audit retention is not below its minimum', () => {
   const env = { AUDIT_RETENTION_DAYS_MIN: '30', AUDIT_RETENTION_DAYS_MAX: '29' }
   assert.throws(() => readConfig(env), /AUDIT_RETENTION_DAYS_MAX must be 0 or at least/)
   assert.equal(readConfig({ ...env, AUDIT_RETENTION_DAYS_MAX: '0' }).AUDIT_RETENTION_DAYS_MAX, 0)
+})
+
+test('variables whose names are one mistake away from a setting are reported', () => {
+  const env = {
+    ...{ WORKER_SLOT: '2', SECRET_ENCRYPTION_KEY: 'x', SHUTDOWN_GRACE: '5', auth_mode: 'full' },
+    ...{ WORKER_SLOTS: '2', LOG_LEVEL: 'warn', REDIS_URI: '' },
+    ...{
+      PATH: '/bin',
+      HOSTS: 'x',
+      DATABASE: 'x',
+      NODE_OPTIONS: 'x',
+      PG_DATA_DIR: 'x',
+      npm_config_user_agent: 'x',
+    },
+  }
+  assert.deepEqual(unusedVariables(env), [
+    'WORKER_SLOT has no effect; the setting is WORKER_SLOTS',
+    'SECRET_ENCRYPTION_KEY has no effect; the setting is SECRETS_ENCRYPTION_KEY',
+    'SHUTDOWN_GRACE has no effect; the setting is SHUTDOWN_GRACE_MS',
+    'auth_mode has no effect; the setting is AUTH_MODE',
+  ])
 })

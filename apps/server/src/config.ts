@@ -2,6 +2,7 @@ import path from 'node:path'
 import { isLoopback, isLoopbackUrl } from './config/host.ts'
 import type { Setting } from './config/readers.ts'
 import { settings } from './config/settings.ts'
+import { nearestName } from './nearest-name.ts'
 import { problemOfMasterKeys } from './secrets.ts'
 
 /** A setting has an invalid value. The message names the setting. */
@@ -48,12 +49,30 @@ const namesOfVendors = {
   GOOGLE_GENERATIVE_AI_API_KEY: 'DEFAULT_GOOGLE_API_KEY',
 } as const
 
-/** Names the setting that a key under a vendor's name needs, if no such setting has a key. */
-export function unusedKeyHint(env: Record<string, string | undefined>): string | undefined {
+type Environment = Record<string, string | undefined>
+
+/** Sentences about variables that have no effect, and the settings that were likely meant. */
+export function unusedVariables(env: Environment): string[] {
+  return [...unusedKeys(env), ...mistypedSettings(env)]
+}
+
+/** A key under a vendor's name, if no setting has a key. */
+function unusedKeys(env: Environment): string[] {
   const names = Object.entries(namesOfVendors)
-  if (names.some(([, setting]) => env[setting])) return undefined
+  if (names.some(([, setting]) => env[setting])) return []
   const unused = names.find(([name]) => env[name])
-  return unused && `${unused[0]} has no effect; set ${unused[1]} to use the key`
+  return unused ? [`${unused[0]} has no effect; set ${unused[1]} to use the key`] : []
+}
+
+/** Short names and names of one word belong to other programs more often than not. */
+const isLikeSetting = (name: string) => name.length >= 8 && name.includes('_')
+
+function mistypedSettings(env: Environment): string[] {
+  return Object.keys(env).flatMap((name) => {
+    if (Object.hasOwn(settings, name) || !env[name] || !isLikeSetting(name)) return []
+    const meant = nearestName(name, Object.keys(settings), 1)
+    return meant ? [`${name} has no effect; the setting is ${meant}`] : []
+  })
 }
 
 /** Returns the master keys of the environment, the sealing key first; empty without keys. */

@@ -4,7 +4,7 @@ import { handleStrays } from './commands/strays.ts'
 import { watchParent } from './commands/watch-parent.ts'
 import { isLoopback } from './config/host.ts'
 import { mergedSettings, settingsText } from './config/settings-text.ts'
-import { type Config, readConfig, unusedKeyHint } from './config.ts'
+import { type Config, readConfig, unusedVariables } from './config.ts'
 import { createLog, type Log } from './log.ts'
 import { projectWarnings } from './project/findings.ts'
 import { type LoadedProject, loadProject } from './project/load.ts'
@@ -90,13 +90,12 @@ try {
   const where = config.DATABASE_URL
     ? 'DATABASE_URL'
     : `an embedded PostgreSQL in ${config.DATA_DIR}`
-  const unused = unusedKeyHint(env)
   say(
     [
       `Outlast ${version} is ready after ${seconds} s: ${app.url}`,
       `  data    ${where}`,
       `  access  ${accessOf(config, app.url)}`,
-      ...(unused ? [`  models  ${unused}`] : []),
+      ...unusedVariables(env).map((sentence) => `  unused  ${sentence}`),
       `  docs    ${app.url}/docs`,
       `  next    ${clientCommand(config, app.url)}`,
     ].join('\n'),

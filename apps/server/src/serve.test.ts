@@ -20,7 +20,8 @@ const command = (...args: string[]) => ({
 test('serve takes settings as flags, and its first lines show address, data, access and the next command', async (t) => {
   const database = await createTestDatabase(t)
   const serve = command('serve', '--port', '0', '--database-url', database, '--host=127.0.0.1')
-  const server = await startCommand({ ...serve, env: { ...serve.env, OPENAI_API_KEY: 'sk-x' } })
+  const env = { ...serve.env, OPENAI_API_KEY: 'sk-x', WORKER_SLOT: '2' }
+  const server = await startCommand({ ...serve, env })
   if (process.platform === 'linux') {
     const started = readFileSync(`/proc/${server.child.pid}/cmdline`, 'utf8')
     assert.match(started, /--max-semi-space-size=16\0.*start\.js/)
@@ -34,10 +35,11 @@ test('serve takes settings as flags, and its first lines show address, data, acc
   })
   const lines = server.output().split('\n')
   assert.match(lines[0]!, /^Outlast \d+\.\d+\.\d+ is ready after .* s: http:\/\/127\.0\.0\.1:\d+$/)
-  assert.deepEqual(lines.slice(1, 6), [
+  assert.deepEqual(lines.slice(1, 7), [
     '  data    DATABASE_URL',
     '  access  AUTH_MODE=none: every program on this machine has full access',
-    '  models  OPENAI_API_KEY has no effect; set DEFAULT_OPENAI_API_KEY to use the key',
+    '  unused  OPENAI_API_KEY has no effect; set DEFAULT_OPENAI_API_KEY to use the key',
+    '  unused  WORKER_SLOT has no effect; the setting is WORKER_SLOTS',
     `  docs    ${server.url}/docs`,
     `  next    outlast chat --url ${server.url}`,
   ])

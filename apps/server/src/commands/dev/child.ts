@@ -5,7 +5,7 @@
 import { once } from 'node:events'
 import { type App, startApp } from '../../app.ts'
 import { mergedSettings, settingsText } from '../../config/settings-text.ts'
-import { type Config, configuredMasterKeys, readConfig, unusedKeyHint } from '../../config.ts'
+import { type Config, configuredMasterKeys, readConfig, unusedVariables } from '../../config.ts'
 import { createLog } from '../../log.ts'
 import { agentProblems, projectWarnings } from '../../project/findings.ts'
 import { loadProject } from '../../project/load.ts'
@@ -83,8 +83,8 @@ async function run(): Promise<void> {
   const warnings = projectWarnings(project).map(shownProblem)
   const embedded = embeddedOf(own)
   const graceMs = own.SHUTDOWN_GRACE_MS
-  const unusedKey = unusedKeyHint(env)
-  await sendToSupervisor({ type: 'loaded', graceMs, embedded, contents, warnings, unusedKey })
+  const unused = unusedVariables(env)
+  await sendToSupervisor({ type: 'loaded', graceMs, embedded, contents, warnings, unused })
   const { database } = await next
   app = await startApp(withDatabase(own, database), {
     project,

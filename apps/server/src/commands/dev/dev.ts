@@ -118,12 +118,12 @@ function createDatabases(): Databases {
 function printEvents(folder: string): Events {
   let isFirst = true
   return {
-    ready({ url, contents, unusedKey, files, ms }) {
+    ready({ url, contents, unused, files, ms }) {
       const seconds = `${(ms / 1_000).toFixed(2)} s`
       if (isFirst) {
         say(`Outlast ${version} is ready after ${seconds}: ${url}`)
         say(`  project  ${folder}: ${contents}`)
-        if (unusedKey) say(`  models   ${unusedKey}`)
+        for (const sentence of unused) say(`  unused   ${sentence}`)
       } else say(`Reloaded in ${seconds}${files.length > 0 ? `: ${shortList(files)}` : ''}`)
       isFirst = false
     },

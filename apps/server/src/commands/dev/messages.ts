@@ -27,8 +27,8 @@ export type FromChild =
       embedded: WantedDatabase | undefined
       contents: string
       warnings: readonly string[]
-      /** A key of the environment that has no effect. */
-      unusedKey: string | undefined
+      /** Sentences about variables of the environment that have no effect. */
+      unused: readonly string[]
     }
   | { type: 'prepared' }
   | { type: 'ready'; url: string }

@@ -20,7 +20,7 @@ const steadyMs = 10_000
 export type Started = {
   url: string
   contents: string
-  unusedKey: string | undefined
+  unused: readonly string[]
   files: readonly string[]
   ms: number
 }
@@ -158,8 +158,8 @@ async function replace(state: State, supervision: Supervision): Promise<Refusal 
   Object.assign(state, { serving: { child, sinceMs }, hasServed: true })
   void watchEnd(state, child, supervision)
   void addSpare(state, supervision)
-  const { contents, unusedKey } = first
-  supervision.ready({ url: ready.url, contents, unusedKey, files, ms: sinceMs - begunMs })
+  const { contents, unused } = first
+  supervision.ready({ url: ready.url, contents, unused, files, ms: sinceMs - begunMs })
   supervision.warned(first.warnings)
   return undefined
 }

@@ -2,8 +2,8 @@ import type { ErrorDetail } from '@outlast/contract'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { unknownFields } from '../../errors.ts'
 import { isJsonObject } from '../../json.ts'
+import { nearestName } from '../../nearest-name.ts'
 import { replayHeader } from './channel-conflicts.ts'
-import { nearestName } from './nearest-name.ts'
 
 declare module 'fastify' {
   interface FastifyRequest {

@@ -83,13 +83,13 @@ export async function connectToHost(url: string): Promise<pg.Client> {
 }
 
 /** Returns the error that prevents the start, with a remedy where one is known. */
-function unusable({ host, port, database }: pg.Client, error: unknown) {
+function unusable({ host, port, database, user }: pg.Client, error: unknown) {
   const { message } = error as Error
   const hint = isReadOnly(error)
     ? ' It accepts no writes: it is a standby, or default_transaction_read_only is on. Outlast needs the primary.'
     : ''
   return new DatabaseUnusableError(
-    `The database of DATABASE_URL (${database} on ${host}:${port}) cannot be used: ${message}.${hint}`,
+    `The database of DATABASE_URL (${database ?? user ?? 'no database'} on ${host}:${port}) cannot be used: ${message}.${hint}`,
   )
 }
 

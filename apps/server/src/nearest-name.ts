@@ -3,11 +3,18 @@ const lengthMax = 60
 /** A name without the differences that people make: `agentId` and `agent-id` are `agent_id`. */
 const plain = (name: string) => name.toLowerCase().replace(/[_-]/g, '')
 
-/** The known name that a mistyped one most likely means; undefined if none is near. */
-export function nearestName(given: string, names: Iterable<string>): string | undefined {
+/**
+ * The known name that a mistyped one most likely means; undefined if none is near. `mistakesMax`:
+ * default one in three letters.
+ */
+export function nearestName(
+  given: string,
+  names: Iterable<string>,
+  mistakesMax = Math.max(1, Math.floor(plain(given).length / 3)),
+): string | undefined {
   if (given === '' || given.length > lengthMax) return undefined
   const wanted = plain(given)
-  let distanceMax = Math.max(1, Math.floor(wanted.length / 3))
+  let distanceMax = mistakesMax
   let nearest: string | undefined
   for (const name of names) {
     const distance = distanceOf(wanted, plain(name))
