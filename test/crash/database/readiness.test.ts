@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { alterDatabase, createTestDatabase } from '../../../apps/server/test/database.ts'
-import { insistent, startServer } from '../../../apps/server/test/server.ts'
+import { insistent, masterKey, startServer } from '../../../apps/server/test/server.ts'
 import { createSession, post } from '../../../apps/server/test/session.ts'
 import { eventually } from '../../../apps/server/test/waiting.ts'
 import { type Fault, startPostgresProxy } from '../../postgres-proxy.ts'
+import { startProcess } from '../../process.ts'
 import { scopeOf, untilIdle } from '../scenario.ts'
 
 type Answering = Awaited<ReturnType<typeof startServer>>
@@ -65,6 +67,29 @@ test('the health check responds at once while the database does not', async (t) 
   }
   proxy.pass()
   await Promise.all([all, api].map(untilReady))
+})
+
+test('the log has the beginning and the end of an outage, and each reason once', async (t) => {
+  const scope = scopeOf(t)
+  const proxy = await startPostgresProxy(await createTestDatabase(scope))
+  scope.after(proxy.close)
+  const env = { SECRETS_ENCRYPTION_KEY: masterKey, LOG_LEVEL: 'info' }
+  const node = await startProcess({ ...env, DATABASE_URL: proxy.url })
+  scope.after(node.crash)
+  const status = async () => (await node.call('GET', '/health/ready')).status
+  const reasons = () => [...node.output().matchAll(/not renew the lease","reason":"([^"]*)"/g)]
+  const ends = () => node.output().match(/renewed the lease again/g)
+  proxy.refuse()
+  await eventually(async () => (await status()) === 503)
+  await eventually(async () => reasons().length > 0)
+  // In this time the node tries several times.
+  await sleep(3_000)
+  const found = reasons().map(([, reason]) => reason)
+  const repeats = found.filter((reason, index) => reason === found[index - 1])
+  if (!ends()) assert.deepEqual(repeats, [])
+  proxy.pass()
+  await eventually(async () => (await status()) === 200)
+  await eventually(async () => ends())
 })
 
 test('a node whose lease cannot be renewed in time is not ready, and runs turns once it can', async (t) => {

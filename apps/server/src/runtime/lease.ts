@@ -52,10 +52,7 @@ export type HeldTurns = {
  * know this one, or after ten failures.
  */
 export async function keepLease(node: Node, options: LeaseOptions): Promise<Lease> {
-  const { ROLE: role, WORKER_SLOTS: slots } = node.config
-  const catalogHash = hashCatalog(node.capabilities)
-  const about = { id: node.id, version: options.version, catalogHash, role, slots }
-  const terms: LeaseTerms = { ...about, ms: leaseMs, draining: false, alone: options.alone }
+  const terms = termsOf(node, options)
   let problem: string | undefined
   let next: NextRenewal = { strays: [], after: '' }
   let ended = false
@@ -86,6 +83,7 @@ export async function keepLease(node: Node, options: LeaseOptions): Promise<Leas
         ...next,
       })
       next = applyRenewal(node, options, { ...state, turns, terms })
+      if (problem !== undefined) node.log.info('renewed the lease again')
       succeededAt = performance.now()
       followDatabaseClock(Date.parse(state.now), succeededAt - begun)
       renewedAt = begun
@@ -93,8 +91,10 @@ export async function keepLease(node: Node, options: LeaseOptions): Promise<Leas
       if (held()) for (const resolve of waiting.splice(0)) resolve()
     } catch (error) {
       unbrokenSince = performance.now()
-      problem = describeOutage(error)
-      if (!ended) node.log.warn('could not renew the lease', { error })
+      const reason = describeOutage(error)
+      if (!ended && reason !== problem)
+        node.log.warn('could not renew the lease', { reason, error })
+      problem = reason
     } finally {
       renewing = false
       if (again && !ended) {
@@ -129,6 +129,13 @@ export async function keepLease(node: Node, options: LeaseOptions): Promise<Leas
       await endLease(node.leaseDb, node.id).catch(() => {})
     },
   }
+}
+
+function termsOf(node: Node, { version, alone }: LeaseOptions): LeaseTerms {
+  const { ROLE: role, WORKER_SLOTS: slots } = node.config
+  const catalogHash = hashCatalog(node.capabilities)
+  const about = { id: node.id, version, catalogHash, role, slots }
+  return { ...about, ms: leaseMs, draining: false, alone }
 }
 
 /** A first renewal that timed out on a loaded machine succeeds later. */
