@@ -75,7 +75,7 @@ function denyOnEnter(event: KeyboardEvent<HTMLInputElement>) {
 
 /** Another client decided. An event shows its decision. */
 const isDecided = (error: unknown) =>
-  isOutlastError(error, 'approval_not_pending') || isOutlastError(error, 'question_not_waiting')
+  isOutlastError(error, 'approval_not_pending', 'question_not_waiting')
 
 function QuestionField({ question }: { question: Question }) {
   const { id, kind, question: text, purpose } = question

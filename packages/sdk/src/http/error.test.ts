@@ -218,6 +218,7 @@ test('recognizes an error by its code, also of another copy of the package', () 
   const error = new OutlastError('not_found', 'Agent not found')
   assert.ok(isOutlastError(error) && isOutlastError(error, 'not_found'))
   assert.ok(!isOutlastError(error, 'timeout'))
+  assert.ok(isOutlastError(error, 'timeout', 'not_found'))
   assert.ok(isOutlastError({ name: 'OutlastError', code: 'timeout', message: 'Late.' }, 'timeout'))
   for (const other of [undefined, null, 'not_found', new Error('not_found')]) {
     assert.ok(!isOutlastError(other))

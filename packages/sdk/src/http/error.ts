@@ -9,14 +9,15 @@ import type { ErrorCode } from './error-code.ts'
  */
 export class OutlastError extends Error {
   override name = 'OutlastError'
-  readonly code: ErrorCode | (string & Record<never, never>)
-  readonly status: number
-  readonly details: readonly ErrorDetail[]
-  readonly requestId: string | undefined
+  // Declared only: the constructor sets each, and bundles for browsers stay small.
+  declare readonly code: ErrorCode | (string & Record<never, never>)
+  declare readonly status: number
+  declare readonly details: readonly ErrorDetail[]
+  declare readonly requestId: string | undefined
   /** Time in ms to wait before a retry, if the server sent `Retry-After`. */
-  readonly retryAfterMs: number | undefined
+  declare readonly retryAfterMs: number | undefined
   /** With `history_changed`: the position to resume from. */
-  readonly resume: Resume | undefined
+  declare readonly resume: Resume | undefined
 
   constructor(
     code: string,
@@ -46,7 +47,7 @@ export class OutlastError extends Error {
  */
 export class TurnFailedError extends OutlastError {
   override name = 'TurnFailedError'
-  readonly turnId: string
+  declare readonly turnId: string
 
   constructor(
     turnId: string,
@@ -62,8 +63,9 @@ export class TurnFailedError extends OutlastError {
 const names = ['OutlastError', 'TurnFailedError']
 
 /**
- * Tests whether a thrown value is an OutlastError, and has the given code. It compares the name of
- * the error, so it also recognizes errors of another copy of this package, frame or realm.
+ * Tests whether a thrown value is an OutlastError and has one of the given codes; without codes,
+ * any code. It compares the name of the error, so it also recognizes errors of another copy of
+ * this package, frame or realm.
  *
  * ```ts
  * import { createOutlast, isOutlastError } from '@outlast/sdk'
@@ -79,11 +81,11 @@ const names = ['OutlastError', 'TurnFailedError']
  */
 export function isOutlastError<C extends ErrorCode | (string & Record<never, never>)>(
   error: unknown,
-  code?: C,
+  ...codes: readonly C[]
 ): error is OutlastError & { readonly code: C } {
-  const { name, code: given } = (error ?? {}) as { name?: unknown; code?: unknown }
-  if (typeof name !== 'string' || !names.includes(name)) return false
-  return typeof given === 'string' && (code === undefined || given === code)
+  const { name, code } = (error ?? {}) as { name: string; code: C }
+  if (!names.includes(name)) return false
+  return typeof code === 'string' && (codes.length === 0 || codes.includes(code))
 }
 
 /** Returns the error of a response with a status of 400 or above and its body. */

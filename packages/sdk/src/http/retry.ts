@@ -34,7 +34,7 @@ export function hadNoEffect(error: unknown): boolean {
 }
 
 /** Tests whether a retried DELETE was refused because an earlier attempt succeeded. */
-export const isGone = (error: unknown) => gone.some((code) => isOutlastError(error, code))
+export const isGone = (error: unknown) => isOutlastError(error, ...gone)
 
 /** Returns the pause in ms before a retry. Contract: throws the error if it would be too long. */
 export function waitOf(attempt: number, error: unknown): number {

@@ -2,12 +2,12 @@ import type { Approval, Event, QuestionAnswers, ToolResults } from '@outlast/con
 import { OutlastError } from '../http/error.ts'
 import { sharedRun } from '../http/shared-run.ts'
 import type { ClientTool } from '../turns/client-tool.ts'
-import type { Content } from '../turns/session.ts'
+import { type Content, partsOf } from '../turns/session.ts'
 import type { SessionClient } from './session-client.ts'
 import { emptySnapshot, type SessionSnapshot } from './session-snapshot.ts'
 import { createStoreCore, type SessionTarget, type StoreCore } from './store-core.ts'
 import { createFollower, type Follower, readEvents } from './store-follow.ts'
-import { createSender, partsOf } from './store-sending.ts'
+import { createSender } from './store-sending.ts'
 
 export type SessionStoreOptions = SessionTarget & {
   outlast: SessionClient

@@ -74,7 +74,7 @@ export function createFollower(core: StoreCore, onEvent: (event: Event) => void)
   function leave(error: unknown, sessionId = core.sessionId): boolean {
     const { pending } = core
     const isCurrent = sessionId !== undefined && sessionId === core.sessionId
-    const isLeft = isOutlastError(error, 'not_found') || isOutlastError(error, 'changed_meanwhile')
+    const isLeft = isOutlastError(error, 'not_found', 'changed_meanwhile')
     if (targetKey(core) === undefined || !isCurrent || !isLeft) return false
     stop()
     Object.assign(core, {

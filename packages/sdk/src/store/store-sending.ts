@@ -1,16 +1,13 @@
 import type { Message, NewMessage } from '@outlast/contract'
 import { newKey } from '../http/http.ts'
 import { textOf } from '../turns/follow.ts'
-import type { Content, SendOptions } from '../turns/session.ts'
+import { type Content, partsOf, type SendOptions } from '../turns/session.ts'
 import type { UserMessage } from '../turns/transcript-items.ts'
 import { persist, type StoreCore, targetKey } from './store-core.ts'
 import { type Follower, settle } from './store-follow.ts'
 
 /** Settings of a message that a session store sends. */
 export type StoreSendOptions = Pick<SendOptions, 'on_busy' | 'controls' | 'metadata' | 'tags'>
-
-export const partsOf = (content: string | Content): Content =>
-  typeof content === 'string' ? [{ type: 'text', text: content }] : content
 
 /**
  * Creates the function that sends messages, one after the other. A message is pending until the log
@@ -25,8 +22,7 @@ export function createSender(core: StoreCore, follower: Follower) {
     const sessionId = await core.openSession()
     follower.start()
     const options = { idempotencyKey: key, retriesMax: 0 }
-    const if_key = targetKey(core)
-    const sent = { ...body, ...(if_key !== undefined && { if_key }) }
+    const sent = { ...body, if_key: targetKey(core) }
     const request = () => core.outlast.messages.create(sessionId, sent, options)
     return persist(core, request).catch((error) => {
       if (follower.leave(error, sessionId)) follower.start()

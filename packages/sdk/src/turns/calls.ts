@@ -7,7 +7,7 @@ import type {
   ToolCall,
 } from '@outlast/contract'
 import { linked, whenAborted } from '../http/abort.ts'
-import { isOutlastError, OutlastError } from '../http/error.ts'
+import { isOutlastError } from '../http/error.ts'
 import { type Http, path } from '../http/http.ts'
 import { isTemporary, pause, retryAfterMsMax } from '../http/retry.ts'
 import { sharedRun } from '../http/shared-run.ts'
@@ -317,9 +317,8 @@ const approvalOf = (callId: string) => `approval ${callId}`
 
 /** Tests whether the server refused the result, so that a retry fails as well. */
 const isRefused = (error: unknown) =>
-  error instanceof OutlastError && [400, 413, 422].includes(error.status)
+  isOutlastError(error) && [400, 413, 422].includes(error.status)
 
 /** Tests whether the call was answered elsewhere, or waits no longer. */
 const isAnsweredElsewhere = (error: unknown) =>
-  error instanceof OutlastError &&
-  ['tool_call_not_waiting', 'approval_not_pending', 'question_not_waiting'].includes(error.code)
+  isOutlastError(error, 'tool_call_not_waiting', 'approval_not_pending', 'question_not_waiting')

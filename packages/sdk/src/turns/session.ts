@@ -43,6 +43,9 @@ export type SessionHandle = ReturnType<typeof sessionOf>
 
 export type Content = NewMessage['message']['content']
 
+export const partsOf = (content: string | Content): Content =>
+  typeof content === 'string' ? [{ type: 'text', text: content }] : content
+
 export function sessionOf(http: Http, id: string) {
   async function post(content: string | Content, options: SendOptions): Promise<Following> {
     const { on_busy, if_sequence, if_key, instructions, context } = options
@@ -51,8 +54,7 @@ export function sessionOf(http: Http, id: string) {
     const output_schema = output && jsonSchemaOf(output)
     const controls = output_schema ? { ...options.controls, output_schema } : options.controls
     const tools = turnTools?.map(({ definition }) => definition)
-    const parts = typeof content === 'string' ? [{ type: 'text' as const, text: content }] : content
-    const message = { role: 'user' as const, content: parts }
+    const message = { role: 'user' as const, content: partsOf(content) }
     const settings = { on_busy, if_sequence, if_key, controls, instructions, context, tools }
     const body: NewMessage = { message, ...settings, metadata, tags, external_actor }
     const about = { ...(signal && { signal }), ...(idempotencyKey && { idempotencyKey }) }
