@@ -25,7 +25,6 @@ import {
   type TakenKey,
 } from '../../store/sessions/forks.ts'
 import type { CreatorOfSession } from '../../store/sessions/sessions.ts'
-import { supersede } from '../../store/turns/supersessions.ts'
 import { readOutline } from '../../store/turns/turn-outline.ts'
 import { textPreview, withoutNul } from '../../text.ts'
 import { turnContext } from '../journal/contexts.ts'
@@ -37,6 +36,7 @@ import type { Node } from '../node.ts'
 import { unbegunOutcome } from '../tools/call.ts'
 import { cancelledCalls, cancelledEvent, idledEvent } from './cancel.ts'
 import { feedbackAsOf } from './feedback.ts'
+import { takePlace } from './take-place.ts'
 
 export type Fork = {
   orgId: string
@@ -105,7 +105,7 @@ export const forkWithKey = (node: Pick<Node, 'secrets'>, db: Db, fork: Fork): Pr
     const { orgId, sessionId, id } = fork
     // Before it locks the source: the turns of the source do not wait for the copy.
     const copied = await beginCopy(db, fork)
-    const { isDone, key } = await supersede(db, { orgId, sessionId, by: id, kind: 'fork' })
+    const { isDone, key } = await takePlace(db, { orgId, sessionId, by: id, kind: 'fork' })
     if (!isDone) throw new ApiError('session_without_key')
     return forkSession(node, db, { ...fork, copied, taken: { key } })
   })

@@ -13,11 +13,12 @@ import type { SessionScope } from '../../store/scope.ts'
 import { getForkSource } from '../../store/sessions/forks.ts'
 import { getSession } from '../../store/sessions/sessions.ts'
 import { retryTurn } from '../../store/turns/retries.ts'
-import { type Supersession, supersede } from '../../store/turns/supersessions.ts'
+import type { Supersession } from '../../store/turns/supersessions.ts'
 import type { Node } from '../node.ts'
 import { acceptInput, checkContent, inputContext, type MessageToAccept } from './accept.ts'
 import { checkFork, forkSession } from './fork.ts'
 import { withImageNames } from './message-images.ts'
+import { takePlace } from './take-place.ts'
 
 export type RetakeOptions = {
   orgId: string
@@ -64,7 +65,7 @@ export async function retakeMessage(
   await checkFork(node, db, { orgId, source, sequence })
   return atomically(db, async (db) => {
     const id = newId('session')
-    const superseded = await supersede(db, { orgId, sessionId, by: id, kind: 'retake' })
+    const superseded = await takePlace(db, { orgId, sessionId, by: id, kind: 'retake' })
     if (!superseded.isDone)
       return earlierRetake(db, { orgId, sessionId, sequence, original, changed, superseded })
     const created_at = new Date(databaseNow()).toISOString()

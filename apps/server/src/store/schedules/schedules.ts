@@ -1,4 +1,4 @@
-import type { Schedule, ScheduleQuery } from '@outlast/contract'
+import type { Schedule, ScheduleQuery, SendMessageInput } from '@outlast/contract'
 import { sql } from 'kysely'
 import { ApiError } from '../../errors.ts'
 import { newUuid } from '../../ids.ts'
@@ -98,6 +98,19 @@ export async function holdSchedule(db: Db, orgId: string, id: string): Promise<S
   const row = await found.forUpdate().executeTakeFirst()
   if (!row) throw new ApiError('not_found', 'Schedule')
   return scheduleFromRow(row)
+}
+
+/** Locks the schedules that send messages to a session, until the transaction ends. */
+export async function holdSchedulesTo(db: Db, orgId: string, sessionId: string) {
+  const rows = await of(db, orgId)
+    .select(['id', 'target'])
+    .where(sql<boolean>`strpos(target::text, ${sessionId}) > 0`)
+    .forNoKeyUpdate()
+    .execute()
+  const schedules = rows as Pick<Schedule, 'id' | 'target'>[]
+  return schedules.filter(({ target: { name, input } }) => {
+    return name === 'send_message' && (input as SendMessageInput).session_id === sessionId
+  })
 }
 
 export async function updateSchedule(

@@ -74,9 +74,10 @@ const ofCopy: Record<string, string> = {
   // A copy stays in its channel: its user is another person than one of the organization.
   channel_id: 'o.channel_id',
   channel_key_id: 'o.channel_key_id',
+  tool_rules: 'case when :isTaken then o.tool_rules end',
   api_key_id: `case when ${keepsCreator} then o.api_key_id else :apiKeyId end`,
   account_id: `case when ${keepsCreator} then o.account_id else :accountId end`,
-  legal_hold: 'false',
+  legal_hold: ':isTaken and o.legal_hold',
   started_at: 'case when :isStarted then o.started_at end',
   finished_at: 'case when cardinality(:types) > 0 then o.now else :idledAt::timestamptz end',
   created_at: 'o.now',
@@ -136,6 +137,12 @@ with o as (
   select ${copiedColumns.map((name) => ofCopy[name] ?? `o.${name}`).join(', ')}
   from o, n
   returning ${columns.join(', ')}, stored_bytes + file_bytes as bytes
+), p as (
+  delete from session_pins p using o where :isTaken and p.org_id = :orgId and p.session_id = o.id
+  returning p.user_id, p.created_at
+), m as (
+  insert into session_pins (org_id, session_id, user_id, created_at)
+  select :orgId, :id, user_id, created_at from p
 ), c as (
   insert into counters as c (org_id, agent_id, shard, sessions, stored_bytes)
   select org_id, '', :shard::integer, 1, 0 from s union all select org_id, agent_id, :shard, 1, bytes from s
@@ -143,7 +150,7 @@ with o as (
   on conflict (org_id, agent_id, shard) do update set
     sessions = c.sessions + excluded.sessions, stored_bytes = c.stored_bytes + excluded.stored_bytes
 )
-select s.*, n.secrets from s, n`,
+select s.*, n.secrets, exists (select from p where user_id = :accountId) as is_pinned from s, n`,
 )
 
 /** The state of a session at an event, from which a copy can continue. */
@@ -184,8 +191,8 @@ type Copying = {
 export type Forked = { session: Session; hasSecrets: boolean }
 
 /**
- * Copies a session up to an event, with its files and stored values, and with its secrets if it
- * supersedes the source.
+ * Copies a session up to an event, with its files and stored values. A copy that supersedes the
+ * source has its secrets, tool rules and legal hold too, and gets its pins.
  * Contract: secrets are still sealed for the source; throws 404.
  */
 export async function copySession(
@@ -222,5 +229,5 @@ export async function copySession(
   })
   const [row] = await db.run<SessionRow & { secrets: number }>(copy, values)
   if (!row) throw new ApiError('not_found', 'Session')
-  return { session: toSession({ ...row, is_pinned: false }), hasSecrets: row.secrets > 0 }
+  return { session: toSession(row), hasSecrets: row.secrets > 0 }
 }

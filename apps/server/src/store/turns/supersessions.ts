@@ -47,7 +47,7 @@ export type Supersession = {
   by: string | null
 }
 
-type Superseding = {
+export type Superseding = {
   orgId: string
   sessionId: string
   /** The id of the session that takes its place. */

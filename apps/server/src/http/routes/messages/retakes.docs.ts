@@ -5,7 +5,7 @@ export const retakeDocs = {
     tag: 'Sessions',
     summary: 'Retake a message',
     description:
-      'Continues a session from one of its user messages: forks it just before the message, moves its `key` to the fork, and sends the same or another message there. Use it to regenerate a reply or to edit a message. A message that waited for the end of another turn is replaced at its place instead, so that the fork has that turn to its end. All of this happens at once or not at all; a repeat returns the same session and message with 200. The earlier session names the new one in `superseded_by`.',
+      'Continues a session from one of its user messages: forks it just before the message, moves its `key` to the fork (with all that `take_key` of a fork moves), and sends the same or another message there. Use it to regenerate a reply or to edit a message. A message that waited for the end of another turn is replaced at its place instead, so that the fork has that turn to its end. All of this happens at once or not at all; a repeat returns the same session and message with 200. The earlier session names the new one in `superseded_by`.',
     errors: [
       'message_not_retakable',
       'session_not_idle',

@@ -5,7 +5,7 @@ export const forkDocs = {
     tag: 'Sessions',
     summary: 'Fork a session',
     description:
-      'Creates a session that copies another one up to an event: its conversation, its configuration and its files at that event. The source does not change. Use `at_sequence` or `event_id` to choose the last event, not both; without either, all events are copied. `take_key` moves the key of the source to the fork, with copies of its secrets. A fork copies at most 200,000 events and 512 MiB of events.',
+      'Creates a session that copies another one up to an event: its conversation, its configuration and its files at that event. The source does not change. Use `at_sequence` or `event_id` to choose the last event, not both; without either, all events are copied. `take_key` moves the key of the source to the fork, with its pins, budgets and schedules, and with copies of its secrets, rules for tools and legal hold. A fork copies at most 200,000 events and 512 MiB of events.',
     errors: [
       'unknown_sequence',
       'unknown_event_id',
