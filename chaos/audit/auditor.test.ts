@@ -240,6 +240,25 @@ test('a cancelled turn ends the messages that came into it, and no others', () =
   assert.doesNotMatch(what!, new RegExp(inputId))
 })
 
+test('a call may lack its start in a cancelled turn, and in no other', () => {
+  const uneven = (end: Event, status: 'cancelled' | 'success') =>
+    audit(
+      evidenceOf(
+        legalLog().flatMap((event) => {
+          if (event.type === 'tool.started') return []
+          if (event.type === 'turn.completed') return [end]
+          if (event.type !== 'tool.completed') return [event]
+          return [{ ...event, data: { ...event.data, status } } as Event]
+        }),
+      ),
+    ).filter(({ check }) => check === 'every tool call has one outcome').length
+  const cancel = forge('turn.cancelled', { turn_id: `turn_${'1'.padStart(32, '0')}` })
+  const completed = legalLog().find(({ type }) => type === 'turn.completed')!
+  assert.equal(uneven(cancel, 'cancelled'), 0)
+  assert.equal(uneven(cancel, 'success'), 2)
+  assert.equal(uneven(completed, 'cancelled'), 2)
+})
+
 test('text that only a dead node had sent may be missing from a cancelled turn, and from no other', () => {
   const told = (end: Event, faults: Evidence['faults']) => {
     const log = replacing('turn.completed', () => [end])
@@ -301,4 +320,9 @@ test('reports a scheduled time that is missing, doubled or without its one messa
   assert.deepEqual(told([tick(1), tick(2)], ['execution 1']), [messages])
   assert.deepEqual(told([tick(1)], ['execution 1', 'execution 1']), [messages])
   assert.deepEqual(told([tick(1)], ['execution 1', 'execution 2']), [messages])
+  const skipped = (error: string) => ({ ...tick(2, 'skipped'), error })
+  const limited = skipped('The limit of 100 concurrent executions was reached.')
+  assert.deepEqual(told([tick(1), limited], ['execution 1']), [])
+  assert.deepEqual(told([tick(1), limited]), [messages])
+  assert.deepEqual(told([tick(1), skipped('It was missed.')], ['execution 1']), [messages])
 })

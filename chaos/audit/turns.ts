@@ -167,18 +167,27 @@ export function askedAgain(session: SessionEvidence): string[] {
   })
 }
 
-/** Each requested call has one start and one outcome, except where the turn failed in between. */
+/**
+ * Each requested call has one start and one outcome. Exceptions: it has no outcome if its turn
+ * failed, and no start if its turn was cancelled before it.
+ */
 export function unevenCalls(session: SessionEvidence): string[] {
   const events = logOf(session)
   const failed = new Set(ofType(events, 'turn.failed').map(({ data }) => data.turn_id))
+  const cancelled = new Set(ofType(events, 'turn.cancelled').map(({ data }) => data.turn_id))
   const started = Map.groupBy(ofType(events, 'tool.started'), ({ data }) => data.tool_call.id)
   const completed = Map.groupBy(ofType(events, 'tool.completed'), ({ data }) => data.tool_call_id)
-  const unknown = [...completed.keys()].filter((id) => !started.has(id))
+  const unknown = [...completed].filter(([id, ends]) => {
+    const isUnbegun = ends.every(
+      ({ data, context }) => data.status === 'cancelled' && cancelled.has(context.turn_id ?? ''),
+    )
+    return !started.has(id) && !(isUnbegun && ends.length === 1)
+  })
   const uneven = [...started].flatMap(([id, starts]) => {
     const count = completed.get(id)?.length ?? 0
     const isLeft = count === 0 && failed.has(starts[0]!.context.turn_id ?? '')
     if (starts.length === 1 && (count === 1 || isLeft)) return []
     return [`call ${id} was started ${starts.length} times and has ${count} outcomes`]
   })
-  return [...unknown.map((id) => `call ${id} has an outcome and no start`), ...uneven]
+  return [...unknown.map(([id]) => `call ${id} has an outcome and no start`), ...uneven]
 }
