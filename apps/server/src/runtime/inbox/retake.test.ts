@@ -199,6 +199,29 @@ test('a retake of the second of two late messages keeps the turn before both', a
   )
 })
 
+test('a retake of another message that waited for the same turn is no repeat', async (t) => {
+  const { model, server, session, idle, retake } = await start(t)
+  model.gate = Promise.withResolvers()
+  const stream = await follow(t, server.url, { sessionId: session.id })
+  await post(server, session.id, 'one')
+  await stream.event('output.message.started')
+  const [two, three] = [
+    (await post(server, session.id, 'two')).body,
+    (await post(server, session.id, 'three')).body,
+  ]
+  model.gate.resolve()
+  await stream.event('session.idled')
+  const { status, body } = await retake(session.id, two.id, text('deux'))
+  assert.equal(status, 201)
+  await idle(body.session.id, body.session.forked_from.sequence)
+  const [other, again] = [
+    await retake(session.id, three.id),
+    await retake(session.id, two.id, text('deux')),
+  ]
+  assert.deepEqual([other.status, other.body.code], [409, 'session_superseded'])
+  assert.deepEqual([again.status, again.body.session.id], [200, body.session.id])
+})
+
 test('simultaneous retakes of one message are one retake, and the key moves once', async (t) => {
   const { messages, session, agent, get, list, retake } = await start(t, 'one')
   const { id } = messages[0]

@@ -207,7 +207,9 @@ async function earlierRetake(
   const read = { after: original.sequence - 1, types: ['input.message'], limit: 1 }
   const [row] = isSameCut ? await readEvents(db, by, read) : []
   const message = row && messageIn(row)
-  if (!message || contentAndContext(message) !== contentAndContext(changed)) {
+  // Of several messages that waited for one turn, the copy has the others under their own ids.
+  const isRetaken = message && message.id !== original.data.message.id
+  if (!isRetaken || contentAndContext(message) !== contentAndContext(changed)) {
     throw new ApiError('session_superseded', by)
   }
   return { session, message, sequence: row.sequence }
