@@ -241,20 +241,21 @@ test('a cancelled turn ends the messages that came into it, and no others', () =
 })
 
 test('a call may lack its start in a cancelled turn, and in no other', () => {
-  const uneven = (end: Event, status: 'cancelled' | 'success') =>
+  const uneven = (end: Event, status: 'cancelled' | 'success', times = 1) =>
     audit(
       evidenceOf(
-        legalLog().flatMap((event) => {
+        legalLog().flatMap((event): Event[] => {
           if (event.type === 'tool.started') return []
           if (event.type === 'turn.completed') return [end]
           if (event.type !== 'tool.completed') return [event]
-          return [{ ...event, data: { ...event.data, status } } as Event]
+          return Array(times).fill({ ...event, data: { ...event.data, status } })
         }),
       ),
     ).filter(({ check }) => check === 'every tool call has one outcome').length
   const cancel = forge('turn.cancelled', { turn_id: `turn_${'1'.padStart(32, '0')}` })
   const completed = legalLog().find(({ type }) => type === 'turn.completed')!
   assert.equal(uneven(cancel, 'cancelled'), 0)
+  assert.equal(uneven(cancel, 'cancelled', 2), 2)
   assert.equal(uneven(cancel, 'success'), 2)
   assert.equal(uneven(completed, 'cancelled'), 2)
 })

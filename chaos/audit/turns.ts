@@ -177,11 +177,10 @@ export function unevenCalls(session: SessionEvidence): string[] {
   const cancelled = new Set(ofType(events, 'turn.cancelled').map(({ data }) => data.turn_id))
   const started = Map.groupBy(ofType(events, 'tool.started'), ({ data }) => data.tool_call.id)
   const completed = Map.groupBy(ofType(events, 'tool.completed'), ({ data }) => data.tool_call_id)
-  const unknown = [...completed].filter(([id, ends]) => {
-    const isUnbegun = ends.every(
-      ({ data, context }) => data.status === 'cancelled' && cancelled.has(context.turn_id ?? ''),
-    )
-    return !started.has(id) && !(isUnbegun && ends.length === 1)
+  const unknown = [...completed].filter(([id, [end, ...others]]) => {
+    const isCancelled =
+      end!.data.status === 'cancelled' && cancelled.has(end!.context.turn_id ?? '')
+    return !started.has(id) && !(isCancelled && others.length === 0)
   })
   const uneven = [...started].flatMap(([id, starts]) => {
     const count = completed.get(id)?.length ?? 0

@@ -105,6 +105,7 @@ export async function holdSchedulesTo(db: Db, orgId: string, sessionId: string) 
   const rows = await of(db, orgId)
     .select(['id', 'target'])
     .where(sql<boolean>`strpos(target::text, ${sessionId}) > 0`)
+    .orderBy('id')
     .forNoKeyUpdate()
     .execute()
   const schedules = rows as Pick<Schedule, 'id' | 'target'>[]
