@@ -297,6 +297,25 @@ test('a session under a legal hold cannot be deleted until the hold is released'
   assert.deepEqual(complaints, [])
 })
 
+test('the buttons of the details do not move while the state loads', async (t) => {
+  const { id } = await createSession(server)
+  const { page, complaints } = await openSession(t, browser, { url: server.url, id })
+  const held = Promise.withResolvers<void>()
+  await page.route('**/why', async (route) => {
+    await held.promise
+    await route.continue()
+  })
+  await openPanel(page, 'Details')
+  const remove = page.getByRole('button', { name: 'Delete session' })
+  const top = async () => Math.round((await remove.boundingBox())!.y)
+  await remove.waitFor()
+  const before = await top()
+  held.resolve()
+  await page.locator('.why time').waitFor()
+  assert.equal(await top(), before)
+  assert.deepEqual(complaints, [])
+})
+
 test('shows the same session in two browsers, and its deletion in both', async (t) => {
   const { id } = await createSession(server)
   const opened = { url: server.url, id }

@@ -53,12 +53,14 @@ function Why({ sessionId }: { sessionId: string }) {
   return (
     <div className="why" role="status">
       <Text size="sm">{data && withLocalTimes(data.sentence)}</Text>
-      {data && (
-        <Text size="xs" c="dimmed">
-          {data.state.replaceAll('_', ' ')} · <Ago at={data.since} />
-          {data.node && `, on ${data.node}`}
-        </Text>
-      )}
+      <Text size="xs" c="dimmed">
+        {data && (
+          <>
+            {data.state.replaceAll('_', ' ')} · <Ago at={data.since} />
+            {data.node && `, on ${data.node}`}
+          </>
+        )}
+      </Text>
     </div>
   )
 }
